@@ -1,0 +1,85 @@
+/* base.h - floor 0: errors, log, clock, memory, counter-based random numbers, hashing.
+ * Uses libc only. Everything above stands on this and may call it freely. */
+#ifndef SHARPSWEEP_BASE_H
+#define SHARPSWEEP_BASE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The number type of parameters and activations. Floors num, data, nn, train and sharp build twice: in float for
+ * the program, in double (-DSS_REAL_DOUBLE) so that tests can hold derivatives to 1e-9. */
+#ifdef SS_REAL_DOUBLE
+typedef double ss_real;
+#else
+typedef float ss_real;
+#endif
+
+/* ---- errors ---------------------------------------------------------------------------------------------------
+ * A function that can fail returns -1 (or NULL) and leaves one sentence with the offending value in `error`.
+ * `error` may be NULL where the caller does not want the sentence. Outcomes (diverged, not converged) are never errors. */
+enum { SS_ERROR_BYTES = 1024 };
+typedef struct ss_error { char text[SS_ERROR_BYTES]; } ss_error;
+
+int ss_fail(ss_error *error, const char *format, ...) __attribute__((format(printf, 2, 3))); /* always -1 */
+/* Puts "CONTEXT: " in front of the sentence already in `error`; always -1. */
+int ss_fail_in(ss_error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- log: to stderr, for people; never a result channel --------------------------------------------------------- */
+typedef enum ss_log_level { SS_LOG_ERROR, SS_LOG_WARNING, SS_LOG_INFO, SS_LOG_DEBUG } ss_log_level;
+typedef void ss_log_sink(void *ctx, ss_log_level level, const char *line);
+
+/* Lines above `level` are dropped; `who` ("rank 3", copied) stands in front of every line, NULL for none. */
+void ss_log_configure(ss_log_level level, const char *who);
+void ss_log_set_sink(ss_log_sink *sink, void *ctx); /* NULL: back to stderr */
+void ss_log(ss_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- clock ------------------------------------------------------------------------------------------------------ */
+enum { SS_TIME_BYTES = 32 };
+double ss_clock_s(void);                     /* monotonic seconds from an arbitrary origin */
+void ss_sleep_s(double seconds);             /* returns early on a signal */
+void ss_time_now(char out[SS_TIME_BYTES]);   /* "2026-11-24T05:57:56Z" */
+void ss_duration_format(double seconds, char out[SS_TIME_BYTES]); /* "42 s", "3 min 05 s", "2 h 10 min", "3 d 04 h" */
+
+/* ---- memory ----------------------------------------------------------------------------------------------------- */
+/* n * size zeroed bytes, aligned to 64; NULL when memory is gone or n * size overflows. n = 0 gives a valid pointer. */
+void *ss_alloc(size_t n, size_t size);
+void *ss_realloc(void *old, size_t old_n, size_t new_n, size_t size); /* contents kept, growth zeroed; NULL leaves old */
+char *ss_strdup(const char *text);
+void ss_free(void *p);                       /* NULL is fine */
+void ss_alloc_fail_after(long n);            /* tests: the n-th allocation from now (0 = next) and all later fail; < 0: off */
+
+/* A bump allocator for buffers that live and die together. With base == NULL it only measures: run the same layout
+ * function once over a measuring arena, ss_arena_init with its `used`, and again for the real pointers. */
+typedef struct ss_arena { unsigned char *base; size_t used, size; } ss_arena;
+int ss_arena_init(ss_arena *arena, size_t bytes, ss_error *error);
+void *ss_arena_take(ss_arena *arena, size_t n, size_t size); /* 64-byte aligned, zeroed; NULL while measuring */
+void ss_arena_finish(ss_arena *arena);       /* a zeroed arena is fine */
+
+/* ---- random numbers: Philox4x32-10 (Salmon et al., SC'11), counter-based ----------------------------------------
+ * A stream is keyed by what the numbers are for; its i-th number is a pure function of (stream, i), so that no result
+ * depends on the order of draws, on the number of ranks or on restarts. */
+typedef enum ss_purpose {
+    SS_FOR_INIT = 1, SS_FOR_SHUFFLE, SS_FOR_DROPOUT, SS_FOR_LANCZOS, SS_FOR_SYNTHETIC, SS_FOR_PROBE, SS_FOR_TEST
+} ss_purpose;
+typedef struct ss_stream { uint32_t key[2]; uint32_t high[2]; } ss_stream;
+
+void ss_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+ss_stream ss_stream_make(uint64_t seed, ss_purpose purpose, uint64_t step, uint32_t layer);
+uint32_t ss_stream_u32(const ss_stream *s, uint64_t i);
+double ss_stream_uniform(const ss_stream *s, uint64_t i); /* [0,1), 32 bits */
+double ss_stream_normal(const ss_stream *s, uint64_t i);  /* N(0,1), Box-Muller on the pair (2i, 2i+1) of the stream */
+void ss_stream_block(const ss_stream *s, uint64_t block, uint32_t out[4]); /* numbers 4*block .. 4*block+3 */
+/* A uniform permutation of 0..n-1 into out (n); Fisher-Yates with unbiased bounded draws. */
+void ss_stream_permutation(const ss_stream *s, uint32_t n, uint32_t *out);
+
+/* ---- hashing ---------------------------------------------------------------------------------------------------- */
+enum { SS_DIGEST_BYTES = 65 };               /* 64 hex digits and the final zero */
+typedef struct ss_sha256 { uint32_t state[8]; uint64_t n_bytes; unsigned char block[64]; } ss_sha256;
+void ss_sha256_init(ss_sha256 *h);
+void ss_sha256_update(ss_sha256 *h, const void *data, size_t n);
+void ss_sha256_finish(ss_sha256 *h, char out[SS_DIGEST_BYTES]); /* as `sha256sum` prints it */
+uint32_t ss_crc32(uint32_t crc, const void *data, size_t n);    /* zlib's polynomial; start with 0 */
+
+#endif
