@@ -1,0 +1,100 @@
+/* hash.c - SHA-256 (FIPS 180-4) for identities and digests, CRC-32 (IEEE 802.3, as zlib's) for journal records. */
+#include "sharpsweep/base.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const uint32_t round_constant[64] = {
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+
+static uint32_t rotate(uint32_t x, int n)
+{
+    return x >> n | x << (32 - n);
+}
+
+/* The message schedule, FIPS 180-4 section 6.2.2 step 1. */
+static void expand(const unsigned char *block, uint32_t w[64])
+{
+    for (int i = 0; i < 16; i++, block += 4)
+        w[i] = (uint32_t)block[0] << 24 | (uint32_t)block[1] << 16 | (uint32_t)block[2] << 8 | block[3];
+    for (int i = 16; i < 64; i++) {
+        uint32_t a = w[i - 15], b = w[i - 2];
+        w[i] = w[i - 16] + w[i - 7] + (rotate(a, 7) ^ rotate(a, 18) ^ a >> 3) + (rotate(b, 17) ^ rotate(b, 19) ^ b >> 10);
+    }
+}
+
+static void compress(uint32_t state[8], const unsigned char *block)
+{
+    uint32_t w[64], s[8];
+    expand(block, w);
+    memcpy(s, state, sizeof s);
+    for (int i = 0; i < 64; i++) {
+        uint32_t t1 = s[7] + (rotate(s[4], 6) ^ rotate(s[4], 11) ^ rotate(s[4], 25)) + ((s[4] & s[5]) ^ (~s[4] & s[6])) +
+                      round_constant[i] + w[i];
+        uint32_t t2 = (rotate(s[0], 2) ^ rotate(s[0], 13) ^ rotate(s[0], 22)) +
+                      ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
+        memmove(s + 1, s, 7 * sizeof *s);
+        s[4] += t1;
+        s[0] = t1 + t2;
+    }
+    for (int i = 0; i < 8; i++) state[i] += s[i];
+}
+
+void ss_sha256_init(ss_sha256 *h)
+{
+    *h = (ss_sha256){.state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                               0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
+}
+
+void ss_sha256_update(ss_sha256 *h, const void *data, size_t n)
+{
+    if (n == 0) return; /* data may be NULL then, and memcpy must not see it */
+    const unsigned char *at = data;
+    size_t held = (size_t)(h->n_bytes % sizeof h->block);
+    h->n_bytes += n;
+    if (held) {
+        size_t room = sizeof h->block - held, part = n < room ? n : room;
+        memcpy(h->block + held, at, part);
+        if (part < room) return;
+        compress(h->state, h->block);
+        at += part;
+        n -= part;
+    }
+    for (; n >= sizeof h->block; n -= sizeof h->block, at += sizeof h->block) compress(h->state, at);
+    if (n) memcpy(h->block, at, n);
+}
+
+void ss_sha256_finish(ss_sha256 *h, char out[SS_DIGEST_BYTES])
+{
+    static const unsigned char padding[64] = {0x80};
+    uint64_t n_bits = 8 * h->n_bytes;
+    size_t held = (size_t)(h->n_bytes % 64);
+    ss_sha256_update(h, padding, held < 56 ? 56 - held : 120 - held);
+    unsigned char length[8];
+    for (int i = 0; i < 8; i++) length[i] = (unsigned char)(n_bits >> (56 - 8 * i));
+    ss_sha256_update(h, length, sizeof length);
+    for (size_t i = 0; i < 8; i++) snprintf(out + 8 * i, SS_DIGEST_BYTES - 8 * i, "%08x", (unsigned)h->state[i]);
+}
+
+/* Four bits at a time: a table of 16 suffices for records of a few hundred bytes. */
+uint32_t ss_crc32(uint32_t crc, const void *data, size_t n)
+{
+    static const uint32_t table[16] = {
+        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
+        0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
+    const unsigned char *at = data;
+    crc = ~crc;
+    for (size_t i = 0; i < n; i++) {
+        crc ^= at[i];
+        crc = table[crc & 15] ^ crc >> 4;
+        crc = table[crc & 15] ^ crc >> 4;
+    }
+    return ~crc;
+}
