@@ -1,0 +1,65 @@
+/* dropout.c - y = x * mask, mask 0 with probability p, else 1/(1-p) (inverted dropout, as PyTorch's). The mask is a pure
+ * function of (seed, step, which dropout layer, place in the batch, element), so that SAM's second pass, a micro-batch
+ * and a resumed run all see the same one. Without pass->dropout the layer is the identity. */
+#include <string.h>
+
+#include "layer.h"
+
+static int plan(ss_net *net, ss_node *node, const ss_shape *in, ss_error *error)
+{
+    (void)net;
+    if (!(node->spec.p >= 0 && node->spec.p < 1))
+        return ss_fail(error, "dropout needs 0 <= p < 1, got %g", node->spec.p);
+    node->shape = *in;
+    return 0;
+}
+
+static size_t elements(const layer_io *io) { return io->n * io->node->size; }
+
+static void draw_mask(const layer_io *io, ss_real *mask)
+{
+    const ss_pass *pass = io->pass;
+    size_t size = io->node->size, blocks = (size + 3) / 4;
+    ss_stream stream = ss_stream_make(pass->seed, SS_FOR_DROPOUT, pass->step, io->node->draw);
+    uint64_t threshold = (uint64_t)(io->node->spec.p * 4294967296.0);
+    ss_real keep = (ss_real)(1 / (1 - io->node->spec.p));
+    for (size_t i = 0; i < io->n; i++)
+        for (size_t b = 0; b < blocks; b++) {
+            uint32_t u[4];
+            ss_stream_block(&stream, (pass->first + i) * blocks + b, u);
+            for (size_t j = 0; j < 4 && 4 * b + j < size; j++)
+                mask[i * size + 4 * b + j] = u[j] < threshold ? 0 : keep;
+        }
+}
+
+/* out = beta out + mask in */
+static void apply(const layer_io *io, const ss_real *in, double beta, ss_real *out)
+{
+    const ss_real *mask = io->saved;
+    bool active = io->pass->dropout;
+    for (size_t i = 0, n = elements(io); i < n; i++)
+        out[i] = (beta != 0 ? out[i] : 0) + (active ? mask[i] * in[i] : in[i]);
+}
+
+static void forward(const layer_io *io)
+{
+    if (io->pass->dropout) draw_mask(io, io->saved);
+    apply(io, io->x[0], 0, io->y);
+}
+
+static void backward(const layer_io *io)
+{
+    if (io->dx[0]) apply(io, io->dy, io->beta[0], io->dx[0]);
+}
+
+static void tangent(const layer_io *io) { apply(io, io->tx[0], 0, io->ty); }
+
+static void tangent_backward(const layer_io *io)
+{
+    if (io->tdx[0]) apply(io, io->tdy, io->beta[0], io->tdx[0]);
+}
+
+static size_t saved_bytes(const ss_node *node, size_t n) { return n * node->size * sizeof(ss_real); }
+
+const layer_ops dropout_ops = {.type = "dropout", .plan = plan, .forward = forward, .backward = backward,
+                               .tangent = tangent, .tangent_backward = tangent_backward, .saved_bytes = saved_bytes};
