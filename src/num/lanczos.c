@@ -1,0 +1,371 @@
+/* lanczos.c - the largest algebraic eigenvalues of a symmetric operator, each certified by its residual.
+ *
+ * Thick-restart Lanczos (Wu & Simon, SIAM J. Matrix Anal. Appl. 22, 2000) with full reorthogonalisation, twice. The
+ * projected matrix T = V'HV is kept dense, made of the coefficients that orthogonalisation takes out, so that a restart
+ * needs no special case: rows 0..p-1 become the p best Ritz vectors, T becomes diag(theta), the residual vector stays the
+ * next basis vector, and the next product fills in its couplings. Throughout, H V = V T + beta v_next e_last', so that a
+ * Ritz vector u = V s has ||Hu - theta u|| = beta |s_last|: the estimate that says when to stop.
+ *
+ * The estimate is never what is reported. When it says so, and also at the limit of products (k of them are held back),
+ * each of the k Ritz vectors is multiplied by H once more: lambda = u'Hu and ||Hu - lambda u|| are the certificate. A pair
+ * that fails goes on, with ever longer pauses between certificates, since in float the tolerance may be out of reach.
+ *
+ * When beta vanishes the basis spans an invariant subspace, and a fresh random vector goes on from there. A Krylov space
+ * holds one copy of each eigenvalue, so with k > 1 the certified pairs are put to a check: they are kept, and a fresh start
+ * in their complement is run until its own best Ritz value has settled below the k-th. If it brings up another copy, the
+ * pairs are certified anew and checked again. With k = 1 the value is right without it. */
+#include "basis.h"
+#include "eigen.h"
+
+#include <assert.h>
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#ifdef SS_REAL_DOUBLE
+#define EPSILON DBL_EPSILON
+#else
+#define EPSILON ((double)FLT_EPSILON)
+#endif
+/* Relative to ||H||: what is left of a vector inside the basis's span; an eigenvalue that is zero to working precision. */
+#define BREAKDOWN (8 * EPSILON)
+#define ZERO (64 * EPSILON)
+
+typedef struct solver {
+    ss_operator *op;
+    void *ctx;
+    size_t n, k;
+    size_t limit;                 /* of the basis, before a restart */
+    const ss_lanczos_options *options;
+    ss_lanczos_result *result;
+    ss_basis basis;               /* limit + 1 vectors, and a last one for the certificate's products */
+    ss_eigen_work eigen;
+    size_t m;                     /* rows of V that H was applied to; row m is the next vector */
+    double beta;                  /* norm of the residual that became row m; 0 if row m is a fresh vector */
+    double *t;                    /* (limit, limit), lower triangle; row length `limit` */
+    double *s, *theta, *h;        /* eigenvectors of T in rows, its eigenvalues ascending, orthogonalisation coefficients */
+    double norm;                  /* a lower estimate of ||H||: the largest |Ritz value| and ||Hv|| seen */
+    uint64_t n_fresh;             /* random vectors drawn */
+    bool spanned;                 /* V spans R^n: T holds every eigenvalue */
+    bool certified;               /* the result's pairs hold with the tolerance, and only their completeness is checked */
+    bool current;                 /* the result's pairs are those of T as it is */
+    bool broken;                  /* a product was not finite */
+    size_t n_failed, next_certificate; /* failed certificates; products to be spent before the next */
+} solver;
+
+static size_t products(const solver *s)
+{
+    return (size_t)s->result->n_products;
+}
+
+static size_t products_left(const solver *s)
+{
+    size_t max = s->options->max_products < 0 ? 0 : (size_t)s->options->max_products;
+    return max > products(s) ? max - products(s) : 0;
+}
+
+/* One more product for the basis leaves enough for the certificate of what it then holds. */
+static bool can_extend(const solver *s)
+{
+    size_t reserve = s->m + 1 < s->k ? s->m + 1 : s->k;
+    return products_left(s) > reserve;
+}
+
+/* ||Hu - lambda u|| small enough: relative to |lambda|, or lambda is zero to working precision. */
+static bool small_residual(const solver *s, double residual, double lambda, double tolerance)
+{
+    double zero = ZERO * s->norm;
+    return residual <= tolerance * fabs(lambda) || (fabs(lambda) <= zero && residual <= zero);
+}
+
+static int multiply(solver *s, const ss_real *v, ss_real *hv, ss_error *error)
+{
+    int rc = s->op(s->ctx, v, hv, error);
+    if (rc != 0) return rc;
+    s->result->n_products++;
+    double norm = ss_norm(s->n, hv);
+    if (!isfinite(norm)) s->broken = true;
+    else if (norm > s->norm) s->norm = norm;
+    return 0;
+}
+
+/* Row m = a random unit vector orthogonal to rows 0..m-1. */
+static void draw_fresh(solver *s)
+{
+    ss_real *v = ss_basis_row(&s->basis, s->m);
+    for (double left = 0; left < 0.5;) { /* what cancellation left is orthogonalised again; a vector of zeros is redrawn */
+        if (left == 0) {
+            ss_stream stream = ss_stream_make(s->options->seed, SS_FOR_LANCZOS, s->n_fresh++, 0);
+            for (size_t i = 0; i < s->n; i++) v[i] = (ss_real)ss_stream_normal(&stream, i);
+            ss_scale(s->n, 1 / ss_norm(s->n, v), v);
+        }
+        left = ss_basis_orthogonalise(&s->basis, s->m, v, s->h);
+        if (left > 0) ss_scale(s->n, 1 / left, v);
+    }
+    s->beta = 0;
+}
+
+/* One product: row m joins the projected matrix, and the next row is what H brings that is new. */
+static int extend(solver *s, ss_error *error)
+{
+    ss_real *next = ss_basis_row(&s->basis, s->m + 1);
+    int rc = multiply(s, ss_basis_row(&s->basis, s->m), next, error);
+    if (rc != 0 || s->broken) return rc;
+    s->beta = ss_basis_orthogonalise(&s->basis, s->m + 1, next, s->h);
+    memcpy(s->t + s->m * s->limit, s->h, (s->m + 1) * sizeof *s->h);
+    s->m++;
+    s->current = false;
+    if (s->m == s->n) {
+        s->spanned = true;
+        s->beta = 0;
+    } else if (s->beta <= BREAKDOWN * s->norm) {
+        draw_fresh(s);
+    } else {
+        ss_scale(s->n, 1 / s->beta, next);
+    }
+    return 0;
+}
+
+/* Ritz pairs of T: s->theta (m) ascending and s->s (m, m). */
+static int solve_projection(solver *s, ss_error *error)
+{
+    for (size_t i = 0; i < s->m; i++) memcpy(s->s + i * s->m, s->t + i * s->limit, (i + 1) * sizeof *s->s);
+    if (ss_eigen_solve(&s->eigen, s->m, s->s, s->theta, error) != 0) return -1;
+    double low = fabs(s->theta[0]), high = fabs(s->theta[s->m - 1]);
+    if (low > s->norm) s->norm = low;
+    if (high > s->norm) s->norm = high;
+    return 0;
+}
+
+static double ritz_value(const solver *s, size_t i) /* the i-th largest */
+{
+    return s->theta[s->m - 1 - i];
+}
+
+static const double *ritz_vector(const solver *s, size_t i)
+{
+    return s->s + (s->m - 1 - i) * s->m;
+}
+
+static double ritz_residual(const solver *s, size_t i)
+{
+    return s->beta * fabs(ritz_vector(s, i)[s->m - 1]);
+}
+
+/* The k best Ritz pairs have converged by their estimates (with a margin: a failed certificate costs k products). */
+static bool looks_converged(const solver *s)
+{
+    if (s->m < s->k) return false;
+    for (size_t i = 0; i < s->k; i++)
+        if (!small_residual(s, ritz_residual(s, i), ritz_value(s, i), 0.9 * s->options->tolerance)) return false;
+    return true;
+}
+
+/* The complement of the k pairs holds nothing above them: its best Ritz value is settled, or settled enough below. */
+static bool looks_complete(const solver *s)
+{
+    if (s->spanned) return true;
+    if (s->m <= s->k) return false;
+    double value = ritz_value(s, s->k), residual = ritz_residual(s, s->k), gap = ritz_value(s, s->k - 1) - value;
+    return residual <= 0.01 * gap || small_residual(s, residual, value, s->options->tolerance);
+}
+
+/* The certified pairs are still the k best of T. */
+static bool same_pairs(const solver *s)
+{
+    for (size_t i = 0; i < s->k; i++) {
+        double change = fabs(ritz_value(s, i) - s->result->eigenvalue[i]);
+        if (!small_residual(s, change, s->result->eigenvalue[i], s->options->tolerance)) return false;
+    }
+    return true;
+}
+
+static void swap_pairs(solver *s, size_t i, size_t j)
+{
+    ss_lanczos_result *r = s->result;
+    ss_real *a = r->eigenvector + i * s->n, *b = r->eigenvector + j * s->n;
+    double value = r->eigenvalue[i], residual = r->residual[i];
+    r->eigenvalue[i] = r->eigenvalue[j], r->residual[i] = r->residual[j];
+    r->eigenvalue[j] = value, r->residual[j] = residual;
+    for (size_t e = 0; e < s->n; e++) {
+        ss_real x = a[e];
+        a[e] = b[e];
+        b[e] = x;
+    }
+}
+
+/* lambda = u'Hu and the residual of pair i, by one product. *good: within the tolerance. */
+static int certify_pair(solver *s, size_t i, bool *good, ss_error *error)
+{
+    ss_lanczos_result *r = s->result;
+    ss_real *u = r->eigenvector + i * s->n, *hu = ss_basis_row(&s->basis, s->limit + 1);
+    ss_scale(s->n, 1 / ss_norm(s->n, u), u);
+    int rc = multiply(s, u, hu, error);
+    if (rc != 0 || s->broken) return rc;
+    double lambda = ss_dot(s->n, u, hu) / ss_dot(s->n, u, u);
+    double residual2 = 0; /* not by ss_axpy, which would round the small difference of large numbers to ss_real */
+    for (size_t e = 0; e < s->n; e++) {
+        double d = (double)hu[e] - lambda * (double)u[e];
+        residual2 += d * d;
+    }
+    double residual = sqrt(residual2);
+    if (!small_residual(s, residual, lambda, s->options->tolerance)) *good = false;
+    r->eigenvalue[i] = lambda;
+    r->residual[i] = residual == 0 ? 0 : residual / fabs(lambda);
+    return 0;
+}
+
+/* Certifies the best Ritz vectors: k of them, fewer where V has fewer or the limit is too near. Before any product of
+ * V the start vector itself stands for the first. */
+static int certify(solver *s, ss_error *error)
+{
+    size_t found = s->m == 0 ? 1 : s->m < s->k ? s->m : s->k, affordable = products_left(s);
+    if (found > affordable) found = affordable;
+    bool good = found == s->k;
+    for (size_t i = 0; i < found; i++) {
+        ss_real *u = s->result->eigenvector + i * s->n;
+        if (s->m > 0) ss_basis_combine(&s->basis, s->m, ritz_vector(s, i), u);
+        else memcpy(u, ss_basis_row(&s->basis, 0), s->n * sizeof *u);
+        int rc = certify_pair(s, i, &good, error);
+        if (rc != 0 || s->broken) return rc;
+        for (size_t j = i; j > 0 && s->result->eigenvalue[j] > s->result->eigenvalue[j - 1]; j--) swap_pairs(s, j, j - 1);
+    }
+    s->current = true;
+    s->certified = good;
+    if (!good) {
+        size_t pause = s->k << (s->n_failed < 16 ? s->n_failed : 16);
+        s->n_failed++;
+        s->next_certificate = products(s) + pause;
+    }
+    return 0;
+}
+
+/* Starts the check of completeness: V = the certified vectors and a fresh one. */
+static void start_check(solver *s)
+{
+    memset(s->t, 0, s->limit * s->limit * sizeof *s->t);
+    for (size_t i = 0; i < s->k; i++) {
+        memcpy(ss_basis_row(&s->basis, i), s->result->eigenvector + i * s->n, s->n * sizeof(ss_real));
+        s->t[i * s->limit + i] = s->result->eigenvalue[i];
+    }
+    s->m = s->k;
+    draw_fresh(s);
+}
+
+/* The basis is full: keep its better half. */
+static void restart(solver *s)
+{
+    size_t keep = (s->limit + s->k) / 2;
+    ss_basis_rotate(&s->basis, s->m, keep, ritz_vector(s, 0), -(ptrdiff_t)s->m);
+    memcpy(ss_basis_row(&s->basis, keep), ss_basis_row(&s->basis, s->m), s->n * sizeof(ss_real));
+    memset(s->t, 0, s->limit * s->limit * sizeof *s->t);
+    for (size_t i = 0; i < keep; i++) s->t[i * s->limit + i] = ritz_value(s, i);
+    s->m = keep;
+}
+
+/* Solving the projection costs m^3, so a large basis is looked at in strides. */
+static bool worth_a_look(const solver *s)
+{
+    return s->m <= 64 || s->m % (s->m / 32) == 0 || s->m == s->limit || s->spanned || !can_extend(s);
+}
+
+/* After a look at the projection: certify what looks converged, start or end the check. *done: nothing is left to do. */
+static int judge(solver *s, bool *done, ss_error *error)
+{
+    *done = false;
+    if (!looks_converged(s)) return 0;
+    if (s->certified && !looks_complete(s)) return 0;
+    if (s->certified && same_pairs(s)) {
+        *done = true;
+        return 0;
+    }
+    if (!s->certified && products(s) < s->next_certificate) return 0;
+    int rc = certify(s, error);
+    if (rc != 0 || s->broken || !s->certified) return rc;
+    *done = s->k == 1 || s->spanned || !can_extend(s);
+    if (!*done) start_check(s);
+    return 0;
+}
+
+static int iterate(solver *s, ss_error *error)
+{
+    draw_fresh(s);
+    while (!s->spanned && can_extend(s)) {
+        bool done;
+        int rc = extend(s, error);
+        if (rc != 0 || s->broken) return rc;
+        if (!worth_a_look(s)) continue;
+        if (solve_projection(s, error) != 0) return -1;
+        rc = judge(s, &done, error);
+        if (rc != 0 || s->broken || done) return rc;
+        if (s->m == s->limit && !s->spanned && can_extend(s)) restart(s);
+    }
+    /* At the limit: the pairs that T has now, unless they are certified already or a check was cut short. */
+    if (s->current || (s->certified && (same_pairs(s) || !looks_converged(s)))) return 0;
+    return certify(s, error);
+}
+
+static int solver_init(solver *s, ss_error *error)
+{
+    const ss_lanczos_options *o = s->options;
+    size_t limit = o->basis > 0 ? (size_t)o->basis : 2 * s->k + 20;
+    if (limit < s->k + 2) limit = s->k + 2; /* k kept, one to extend, one more */
+    if (limit > s->n) limit = s->n;
+    s->limit = limit;
+    s->t = ss_alloc(limit * limit, sizeof *s->t);
+    s->s = ss_alloc(limit * limit, sizeof *s->s);
+    s->theta = ss_alloc(limit, sizeof *s->theta);
+    s->h = ss_alloc(limit + 1, sizeof *s->h);
+    if (!s->t || !s->s || !s->theta || !s->h)
+        return ss_fail(error, "no memory for a projected matrix of %zu x %zu", limit, limit);
+    if (ss_eigen_work_init(&s->eigen, limit, error) != 0) return -1;
+    return ss_basis_init(&s->basis, s->n, limit + 2, error);
+}
+
+static void solver_finish(solver *s)
+{
+    ss_basis_finish(&s->basis);
+    ss_eigen_work_finish(&s->eigen);
+    ss_free(s->t);
+    ss_free(s->s);
+    ss_free(s->theta);
+    ss_free(s->h);
+}
+
+static int result_init(ss_lanczos_result *r, size_t n, size_t k, ss_error *error)
+{
+    *r = (ss_lanczos_result){.k = (int)k, .eigenvalue = ss_alloc(k, sizeof(double)),
+                             .residual = ss_alloc(k, sizeof(double))};
+    if (n <= SIZE_MAX / k) r->eigenvector = ss_alloc(k * n, sizeof(ss_real));
+    if (!r->eigenvalue || !r->residual || !r->eigenvector)
+        return ss_fail(error, "no memory for %zu eigenvectors of %zu numbers: lower k", k, n);
+    for (size_t i = 0; i < k; i++) r->eigenvalue[i] = r->residual[i] = NAN;
+    return 0;
+}
+
+int ss_lanczos(ss_operator *op, void *ctx, size_t n, const ss_lanczos_options *options, ss_lanczos_result *result,
+               ss_error *error)
+{
+    assert(n >= 1 && options->k >= 1);
+    size_t k = (size_t)options->k < n ? (size_t)options->k : n;
+    solver s = {.op = op, .ctx = ctx, .n = n, .k = k, .options = options, .result = result};
+    int rc = result_init(result, n, k, error);
+    if (rc == 0) rc = solver_init(&s, error);
+    if (rc == 0) rc = iterate(&s, error);
+    if (rc == 0) {
+        result->converged = s.certified && !s.broken;
+        for (size_t i = 0; s.broken && i < k; i++) result->eigenvalue[i] = result->residual[i] = NAN;
+    } else {
+        ss_lanczos_finish(result);
+    }
+    solver_finish(&s);
+    return rc;
+}
+
+void ss_lanczos_finish(ss_lanczos_result *result)
+{
+    ss_free(result->eigenvalue);
+    ss_free(result->residual);
+    ss_free(result->eigenvector);
+    *result = (ss_lanczos_result){0};
+}

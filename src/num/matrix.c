@@ -1,0 +1,106 @@
+/* matrix.c - products through CBLAS, column sums, threads. */
+#include "sharpsweep/num.h"
+
+#include <assert.h>
+#include <cblas.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+/* One thread unless the program asks for more: several ranks share a node, and OpenBLAS's own default is every core. It
+ * must hold before the first product of any caller, so it is done when the program is loaded (after OpenBLAS itself). */
+__attribute__((constructor)) static void start_with_one_thread(void)
+{
+    openblas_set_num_threads(1);
+}
+
+void ss_blas_set_threads(int n_threads)
+{
+    openblas_set_num_threads(n_threads < 1 ? 1 : n_threads);
+}
+
+const char *ss_blas_describe(void)
+{
+    static char text[256];
+    if (!text[0]) snprintf(text, sizeof text, "%s, running as %s", openblas_get_config(), openblas_get_corename());
+    return text;
+}
+
+/* C = beta C; beta = 0 overwrites, so that whatever stood there (NaN too) is gone, as BLAS defines it. */
+static void scale_rows(size_t m, size_t n, double beta, ss_real *c, size_t ldc)
+{
+    for (size_t i = 0; i < m; i++) {
+        if (beta == 0) memset(c + i * ldc, 0, n * sizeof *c);
+        else if (beta != 1) ss_scale(n, beta, c + i * ldc);
+    }
+}
+
+static int blas_int(size_t n)
+{
+    assert(n <= INT_MAX);
+    return (int)n;
+}
+
+void ss_gemm(ss_transpose ta, ss_transpose tb, size_t m, size_t n, size_t k, double alpha, const ss_real *a, size_t lda,
+             const ss_real *b, size_t ldb, double beta, ss_real *c, size_t ldc)
+{
+    if (m == 0 || n == 0) return;
+    if (k == 0) {
+        scale_rows(m, n, beta, c, ldc);
+        return;
+    }
+    CBLAS_TRANSPOSE transpose_a = ta == SS_TRANSPOSE ? CblasTrans : CblasNoTrans;
+    CBLAS_TRANSPOSE transpose_b = tb == SS_TRANSPOSE ? CblasTrans : CblasNoTrans;
+#ifdef SS_REAL_DOUBLE
+    cblas_dgemm(CblasRowMajor, transpose_a, transpose_b, blas_int(m), blas_int(n), blas_int(k), alpha, a, blas_int(lda), b,
+                blas_int(ldb), beta, c, blas_int(ldc));
+#else
+    cblas_sgemm(CblasRowMajor, transpose_a, transpose_b, blas_int(m), blas_int(n), blas_int(k), (float)alpha, a,
+                blas_int(lda), b, blas_int(ldb), (float)beta, c, blas_int(ldc));
+#endif
+}
+
+/* Eight rows are summed pairwise in ss_real, the sums go on in double: three roundings at most before double takes over,
+ * and the loop over columns vectorises. */
+enum { ROWS = 8 };
+
+static void add_sums(size_t columns, const ss_real *restrict x, double *restrict sum)
+{
+    const ss_real *x1 = x + columns, *x2 = x1 + columns, *x3 = x2 + columns;
+    const ss_real *x4 = x3 + columns, *x5 = x4 + columns, *x6 = x5 + columns, *x7 = x6 + columns;
+    for (size_t j = 0; j < columns; j++)
+        sum[j] += (double)(((x[j] + x1[j]) + (x2[j] + x3[j])) + ((x4[j] + x5[j]) + (x6[j] + x7[j])));
+}
+
+/* The same for products, where cancellation is common (the backward pass of batch norm): all in double. */
+static void add_product_sums(size_t columns, const ss_real *restrict x, const ss_real *restrict y, double *restrict sum)
+{
+    for (size_t j = 0; j < columns; j++) {
+        double s0 = 0, s1 = 0;
+        for (size_t r = 0; r < ROWS; r += 2) {
+            s0 += (double)x[r * columns + j] * (double)y[r * columns + j];
+            s1 += (double)x[(r + 1) * columns + j] * (double)y[(r + 1) * columns + j];
+        }
+        sum[j] += s0 + s1;
+    }
+}
+
+void ss_column_sums(size_t rows, size_t columns, const ss_real *x, const ss_real *y, double *sum)
+{
+    memset(sum, 0, columns * sizeof *sum);
+    size_t r = 0;
+    for (; r + ROWS <= rows; r += ROWS) {
+        if (y) add_product_sums(columns, x + r * columns, y + r * columns, sum);
+        else add_sums(columns, x + r * columns, sum);
+    }
+    for (; r < rows; r++) {
+        const ss_real *row = x + r * columns, *other = y ? y + r * columns : NULL;
+        for (size_t j = 0; j < columns; j++) sum[j] += other ? (double)row[j] * (double)other[j] : (double)row[j];
+    }
+}
+
+void ss_add_row(size_t rows, size_t columns, const ss_real *restrict b, ss_real *restrict y)
+{
+    for (size_t r = 0; r < rows; r++, y += columns)
+        for (size_t j = 0; j < columns; j++) y[j] += b[j];
+}

@@ -1,0 +1,235 @@
+#include "suite.h"
+
+#include "fixture.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct geometry { size_t n; int h, w, c, out_c, kernel, stride, padding; } geometry;
+
+static const geometry table[] = {
+    {1, 1, 1, 1, 1, 1, 1, 0}, {3, 5, 4, 1, 2, 1, 1, 0}, {2, 6, 5, 3, 4, 1, 2, 0}, {2, 5, 5, 3, 4, 1, 1, 1},
+    {2, 4, 4, 5, 3, 2, 1, 0}, {2, 5, 7, 3, 4, 2, 2, 0}, {3, 5, 6, 1, 5, 2, 2, 1}, {2, 7, 7, 3, 5, 3, 1, 0},
+    {3, 8, 8, 3, 5, 3, 1, 1}, {2, 9, 7, 5, 3, 3, 2, 1}, {2, 10, 11, 1, 3, 3, 3, 1}, {1, 3, 3, 3, 2, 3, 1, 0},
+    {4, 3, 3, 5, 7, 3, 2, 0}, {2, 8, 9, 3, 4, 5, 1, 2}, {2, 9, 9, 3, 4, 5, 2, 2}, {2, 11, 7, 1, 4, 5, 3, 0},
+    {2, 2, 2, 3, 4, 5, 1, 2}, {1, 1, 1, 3, 4, 3, 1, 1}, {2, 3, 3, 2, 2, 2, 1, 3}, {2, 1, 9, 3, 2, 1, 3, 0},
+    {2, 4, 5, 30, 6, 3, 1, 1}, /* runs long enough for memcpy */
+    {300, 6, 6, 24, 3, 3, 1, 1}, /* several tiles, the last one short, most of them across images */
+    {5, 2, 2, 64, 3, 3, 1, 1},
+};
+enum { N_GEOMETRIES = sizeof table / sizeof *table };
+
+static ss_window window_of(const geometry *t)
+{
+    return (ss_window){t->h, t->w, t->c, ss_window_out(t->h, t->kernel, t->stride, t->padding),
+                       ss_window_out(t->w, t->kernel, t->stride, t->padding), t->out_c, t->kernel, t->stride, t->padding};
+}
+
+/* Everything one convolution has: x, weight, y and a gradient of each. */
+typedef struct setup {
+    ss_window g;
+    size_t n, n_x, n_y, n_weight;
+    ss_real *x, *y, *weight, *dx, *dy, *dweight, *work;
+    double *want;
+} setup;
+
+static setup make(const geometry *t)
+{
+    setup s = {.g = window_of(t), .n = t->n};
+    s.n_x = s.n * (size_t)(t->h * t->w * t->c);
+    s.n_y = s.n * (size_t)(s.g.out_h * s.g.out_w * t->out_c);
+    s.n_weight = (size_t)(t->out_c * t->kernel * t->kernel * t->c);
+    s.x = random_vector(s.n_x, 1), s.dx = random_vector(s.n_x, 2);
+    s.y = random_vector(s.n_y, 3), s.dy = random_vector(s.n_y, 4);
+    s.weight = random_vector(s.n_weight, 5), s.dweight = random_vector(s.n_weight, 6);
+    s.work = random_vector(ss_conv_work(&s.g), 7); /* its contents must not matter */
+    s.want = ss_alloc(s.n_x + s.n_y + s.n_weight, sizeof *s.want);
+    return s;
+}
+
+static void drop(setup *s)
+{
+    ss_real *const all[] = {s->x, s->y, s->weight, s->dx, s->dy, s->dweight, s->work};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) ss_free(all[i]);
+    ss_free(s->want);
+}
+
+/* Calls `visit` for every multiplication of the convolution, by its definition. */
+typedef void visitor(setup *s, size_t x, size_t weight, size_t y);
+
+static void each_product(setup *s, visitor *visit)
+{
+    const ss_window *g = &s->g;
+    for (size_t i = 0; i < s->n; i++)
+        for (int oy = 0; oy < g->out_h; oy++)
+            for (int ox = 0; ox < g->out_w; ox++)
+                for (int o = 0; o < g->out_c; o++)
+                    for (int ky = 0; ky < g->kernel; ky++)
+                        for (int kx = 0; kx < g->kernel; kx++)
+                            for (int c = 0; c < g->c; c++) {
+                                int iy = oy * g->stride + ky - g->padding, ix = ox * g->stride + kx - g->padding;
+                                if (iy < 0 || ix < 0 || iy >= g->h || ix >= g->w) continue;
+                                visit(s, i * (size_t)(g->h * g->w * g->c) + (size_t)((iy * g->w + ix) * g->c + c),
+                                      (size_t)(((o * g->kernel + ky) * g->kernel + kx) * g->c + c),
+                                      i * (size_t)(g->out_h * g->out_w * g->out_c) +
+                                          (size_t)((oy * g->out_w + ox) * g->out_c + o));
+                            }
+}
+
+static void visit_forward(setup *s, size_t x, size_t weight, size_t y)
+{
+    s->want[y] += (double)s->x[x] * (double)s->weight[weight];
+}
+
+static void visit_data(setup *s, size_t x, size_t weight, size_t y)
+{
+    s->want[x] += (double)s->dy[y] * (double)s->weight[weight];
+}
+
+static void visit_weight(setup *s, size_t x, size_t weight, size_t y)
+{
+    s->want[weight] += (double)s->x[x] * (double)s->dy[y];
+}
+
+static void begin(setup *s, size_t n, double beta, ss_real *target)
+{
+    for (size_t i = 0; i < n; i++) {
+        s->want[i] = beta == 0 ? 0 : beta * (double)target[i];
+        if (beta == 0) target[i] = (ss_real)NAN;
+    }
+}
+
+static void compare(const setup *s, size_t n, const ss_real *got, size_t row)
+{
+    double worst = 0, size = 1;
+    for (size_t i = 0; i < n; i++) {
+        double d = fabs((double)got[i] - s->want[i]);
+        if (!(d <= worst)) worst = d;
+        size = fmax(size, fabs(s->want[i]));
+    }
+    bool good = worst <= by_precision(1e-5, 1e-13) * size;
+    if (!good) fprintf(stderr, "\n    geometry %zu: off by %g of %g\n", row, worst, size);
+    CU_ASSERT(good);
+}
+
+static void test_forward(void)
+{
+    for (size_t row = 0; row < N_GEOMETRIES; row++)
+        for (int beta = 0; beta < 2; beta++) {
+            setup s = make(&table[row]);
+            begin(&s, s.n_y, beta, s.y);
+            each_product(&s, visit_forward);
+            ss_conv_forward(&s.g, s.n, s.x, s.weight, beta, s.y, s.work);
+            compare(&s, s.n_y, s.y, row);
+            drop(&s);
+        }
+}
+
+static void test_backward_data(void)
+{
+    for (size_t row = 0; row < N_GEOMETRIES; row++)
+        for (int beta = 0; beta < 2; beta++) {
+            setup s = make(&table[row]);
+            begin(&s, s.n_x, beta, s.dx);
+            each_product(&s, visit_data);
+            ss_conv_backward_data(&s.g, s.n, s.dy, s.weight, beta, s.dx, s.work);
+            compare(&s, s.n_x, s.dx, row);
+            drop(&s);
+        }
+}
+
+static void test_backward_weight(void)
+{
+    static const double betas[] = {0, 1, -0.5};
+    for (size_t row = 0; row < N_GEOMETRIES; row++)
+        for (size_t b = 0; b < 3; b++) {
+            setup s = make(&table[row]);
+            begin(&s, s.n_weight, betas[b], s.dweight);
+            each_product(&s, visit_weight);
+            ss_conv_backward_weight(&s.g, s.n, s.x, s.dy, betas[b], s.dweight, s.work);
+            compare(&s, s.n_weight, s.dweight, row);
+            drop(&s);
+        }
+}
+
+/* <conv(x, w), dy> = <x, conv^T(dy, w)> = <w, dw(x, dy)>: the three kernels are one trilinear form. */
+static void test_adjoint(void)
+{
+    for (size_t row = 0; row < N_GEOMETRIES; row++) {
+        setup s = make(&table[row]);
+        ss_conv_forward(&s.g, s.n, s.x, s.weight, 0, s.y, s.work);
+        ss_conv_backward_data(&s.g, s.n, s.dy, s.weight, 0, s.dx, s.work);
+        ss_conv_backward_weight(&s.g, s.n, s.x, s.dy, 0, s.dweight, s.work);
+        double form = ss_dot(s.n_y, s.y, s.dy), size = ss_norm(s.n_y, s.y) * ss_norm(s.n_y, s.dy);
+        SS_ASSERT_NEAR(form, ss_dot(s.n_x, s.x, s.dx), by_precision(1e-5, 1e-13), size);
+        SS_ASSERT_NEAR(form, ss_dot(s.n_weight, s.weight, s.dweight), by_precision(1e-5, 1e-13), size);
+        drop(&s);
+    }
+}
+
+static void test_same_bits(void)
+{
+    for (size_t row = 0; row < N_GEOMETRIES; row++) {
+        setup s = make(&table[row]), t = make(&table[row]);
+        for (size_t i = 0; i < ss_conv_work(&t.g); i++) t.work[i] = (ss_real)NAN;
+        ss_conv_forward(&s.g, s.n, s.x, s.weight, 0, s.y, s.work);
+        ss_conv_forward(&t.g, t.n, t.x, t.weight, 0, t.y, t.work);
+        CU_ASSERT(memcmp(s.y, t.y, s.n_y * sizeof *s.y) == 0);
+        ss_conv_backward_weight(&s.g, s.n, s.x, s.dy, 1, s.dweight, s.work);
+        ss_conv_backward_weight(&t.g, t.n, t.x, t.dy, 1, t.dweight, t.work);
+        CU_ASSERT(memcmp(s.dweight, t.dweight, s.n_weight * sizeof *s.dweight) == 0);
+        drop(&s);
+        drop(&t);
+    }
+}
+
+static void test_empty_batch(void)
+{
+    setup s = make(&table[8]);
+    ss_conv_forward(&s.g, 0, s.x, s.weight, 0, s.y, s.work);
+    ss_conv_backward_data(&s.g, 0, s.dy, s.weight, 0, s.dx, s.work);
+    ss_conv_backward_weight(&s.g, 0, s.x, s.dy, 0, s.dweight, s.work);
+    for (size_t i = 0; i < s.n_weight; i++) CU_ASSERT(s.dweight[i] == 0); /* the gradient of no example */
+    drop(&s);
+}
+
+static void test_window_out(void)
+{
+    static const int rows[][5] = { /* size, kernel, stride, padding, out */
+        {28, 3, 1, 1, 28}, {28, 3, 1, 0, 26}, {28, 2, 2, 0, 14}, {7, 2, 2, 0, 3}, {32, 3, 2, 1, 16}, {1, 1, 1, 0, 1},
+        {1, 3, 1, 1, 1}, {2, 3, 1, 0, 0}, {1, 2, 1, 0, 0}, {5, 5, 3, 0, 1}, {6, 5, 3, 1, 2}, {0, 1, 1, 0, 0},
+        {4, 7, 1, 1, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        CU_ASSERT_EQUAL(ss_window_out(rows[i][0], rows[i][1], rows[i][2], rows[i][3]), rows[i][4]);
+}
+
+static void test_work_is_bounded(void)
+{
+    /* vgg11's and resnet18's layers: a few MB at most, whatever the batch. */
+    static const geometry layers[] = {
+        {1, 32, 32, 3, 64, 3, 1, 1}, {1, 16, 16, 64, 128, 3, 1, 1}, {1, 8, 8, 128, 256, 3, 1, 1},
+        {1, 4, 4, 256, 512, 3, 1, 1}, {1, 2, 2, 512, 512, 3, 1, 1}, {1, 32, 32, 64, 128, 3, 2, 1},
+        {1, 32, 32, 64, 128, 1, 2, 0},
+    };
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
+        ss_window g = window_of(&layers[i]);
+        CU_ASSERT(ss_conv_work(&g) > 0);
+        CU_ASSERT(ss_conv_work(&g) * sizeof(ss_real) <= 10 << 20);
+    }
+    ss_window plain = window_of(&(geometry){1, 8, 8, 16, 32, 1, 1, 0});
+    CU_ASSERT_EQUAL(ss_conv_work(&plain), 0);
+}
+
+static const ss_case cases[] = {
+    {"output sizes", test_window_out},
+    {"forward against the definition", test_forward},
+    {"data gradient against the definition", test_backward_data},
+    {"weight gradient against the definition", test_backward_weight},
+    {"adjoint identities", test_adjoint},
+    {"same input, same bits", test_same_bits},
+    {"no examples", test_empty_batch},
+    {"work is bounded", test_work_is_bounded},
+};
+
+SS_SUITE("num/conv", cases)
