@@ -30,6 +30,7 @@ void ss_hessian_set_stop(ss_hessian *h, bool (*should_stop)(void *ctx), void *ct
 /* Mean loss and its gradient over the same examples in the same mode (grad may be NULL). */
 double ss_hessian_loss(ss_hessian *h, ss_real *grad);
 size_t ss_hessian_bytes(const ss_hessian *h);
+size_t ss_hessian_n_params(const ss_hessian *h); /* length of v and hv */
 
 typedef struct ss_lambda {
     double lambda_max, residual;

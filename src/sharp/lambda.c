@@ -1,0 +1,78 @@
+/* lambda.c - lambda_max, the largest algebraic eigenvalue of the Hessian, at a point and between two iterates. */
+#include "sharpsweep/sharp.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+int ss_lambda_measure(ss_hessian *h, const ss_real *theta, const ss_real *stats, const ss_lanczos_options *options,
+                      ss_lambda *out, ss_error *error)
+{
+    ss_lanczos_result r = {0};
+    *out = (ss_lambda){0};
+    ss_hessian_set(h, theta, stats);
+    int rc = ss_lanczos(ss_hessian_apply, h, ss_hessian_n_params(h), options, &r, error);
+    if (rc == 0) {
+        *out = (ss_lambda){.lambda_max = r.eigenvalue[0], .residual = r.residual[0], .hvp_count = r.n_products,
+                           .converged = r.converged, .k = r.k, .eigenvalue = r.eigenvalue};
+        r.eigenvalue = NULL; /* it is out's now */
+    }
+    ss_lanczos_finish(&r);
+    return rc;
+}
+
+/* point (n) = theta + fraction (next - theta); the ends are the iterates themselves, bit for bit. */
+static void interpolate(size_t n, const ss_real *theta, const ss_real *next, double fraction, ss_real *point)
+{
+    if (fraction == 0 || fraction == 1) {
+        memcpy(point, fraction == 0 ? theta : next, n * sizeof *point);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        point[i] = (ss_real)((double)theta[i] + fraction * ((double)next[i] - (double)theta[i]));
+}
+
+int ss_lambda_measure_between(ss_hessian *h, const ss_real *theta, const ss_real *next, const ss_real *stats, int n,
+                              const ss_lanczos_options *options, ss_lambda *out, ss_error *error)
+{
+    assert(n >= 2);
+    size_t p = ss_hessian_n_params(h);
+    ss_real *point = ss_alloc(p, sizeof *point);
+    ss_lambda best = {0};
+    int64_t hvp_count = 0;
+    bool converged = true;
+    int rc = 0;
+    *out = (ss_lambda){0};
+    if (!point) return ss_fail(error, "no memory for a point of %zu parameters between two iterates", p);
+    for (int i = 0; i < n; i++) {
+        ss_lambda here;
+        double fraction = (double)i / (n - 1);
+        interpolate(p, theta, next, fraction, point);
+        rc = ss_lambda_measure(h, point, stats, options, &here, error);
+        if (rc != 0) break;
+        hvp_count += here.hvp_count;
+        converged = converged && here.converged;
+        if (i == 0 || here.lambda_max > best.lambda_max || isnan(best.lambda_max)) { /* a number is above none */
+            ss_lambda_finish(&best);
+            best = here;
+            best.fraction = fraction;
+        } else {
+            ss_lambda_finish(&here);
+        }
+    }
+    if (rc == 0) {
+        *out = best;
+        out->hvp_count = hvp_count;
+        out->converged = converged;
+    } else {
+        ss_lambda_finish(&best);
+    }
+    ss_free(point);
+    return rc;
+}
+
+void ss_lambda_finish(ss_lambda *l)
+{
+    ss_free(l->eigenvalue);
+    *l = (ss_lambda){0};
+}
