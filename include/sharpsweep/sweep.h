@@ -21,8 +21,7 @@ typedef struct ss_settings {
     const char *layers;           /* network: layers - canonical text of the list, see ss_layer_text; owned by the job */
     bool batch_norm;
     double dropout;
-    const char *init;             /* auto | pytorch | study */
-    const char *loss;             /* cross_entropy | squared_error */
+    const char *init, *loss;      /* auto | pytorch | study; cross_entropy | squared_error */
     /* data */
     const char *dataset;
     const char *data_dir;         /* "" = search; owned by the job; not part of the identity (the digest is) */
@@ -34,23 +33,21 @@ typedef struct ss_settings {
     /* training */
     double learning_rate;
     int64_t batch_size;           /* or `full` */
-    double momentum;
+    double momentum, weight_decay;
     bool nesterov;
-    double weight_decay;
     const char *schedule;         /* constant | step | cosine */
     double step_epochs, step_factor, warmup_epochs;
     double sam_rho;
     int64_t sam_m;                /* examples per perturbation, or `batch` */
     bool sam_decay_in_ascent, sam_update_statistics_twice;
     int64_t ghost_batch, micro_batch;
-    int64_t max_epochs, max_steps;           /* max_steps or `none` */
+    int64_t max_epochs, max_steps, evaluate_every_epochs; /* max_steps or `none` */
     double target_train_accuracy, target_train_loss; /* 0: no such target */
     double divergence_loss;
     int64_t seed;
     /* curvature */
     int64_t curvature_examples;   /* or `all` */
-    const char *curvature_subset; /* first | even */
-    const char *curvature_batch_norm;        /* batch | running */
+    const char *curvature_subset, *curvature_batch_norm; /* first | even; batch | running */
     int64_t curvature_ghost_batch;           /* or `auto`: min(batch_size, ghost_batch) */
     bool curvature_weight_decay;  /* include the L2 term: + weight_decay I */
     double curvature_tolerance;
@@ -61,9 +58,7 @@ typedef struct ss_settings {
     int64_t threads;
     bool save_weights;
 } ss_settings;
-
 typedef enum ss_type { SS_BOOL, SS_INT, SS_COUNT, SS_FLOAT, SS_CHOICE, SS_TEXT, SS_INTS, SS_LAYERS } ss_type;
-
 typedef struct ss_key {
     const char *name, *section;
     ss_type type;
@@ -71,18 +66,17 @@ typedef struct ss_key {
     const char *fallback;         /* the default as one would write it in YAML */
     const char *word;             /* SS_COUNT: the word it takes beside numbers */
     const char *const *choices;   /* SS_CHOICE: NULL-terminated */
-    double min, max;
-    bool open_min, open_max;      /* the bound itself is excluded */
+    double min, max; bool open_min, open_max; /* open: the bound itself is excluded */
     bool identity;                /* part of what determines a point's result */
     const char *unit, *text;
 } ss_key;
-
 const ss_key *ss_keys(size_t *n);
 const ss_key *ss_key_find(const char *name);            /* NULL if unknown */
 const char *ss_key_nearest(const char *name, const char *section); /* by edit distance, NULL if nothing is near */
 /* A setting's value as text, as one would write it in YAML ("%.17g" shortened to what reads back exactly). */
 void ss_key_format(const ss_key *key, const ss_settings *s, char *out, size_t out_bytes);
-int ss_key_parse(const ss_key *key, const char *text, ss_settings *s, ss_error *error); /* scalar types */
+/* From such a text. Of SS_TEXT and SS_LAYERS, `text` itself is kept as it is and must outlive s. */
+int ss_key_parse(const ss_key *key, const char *text, ss_settings *s, ss_error *error);
 bool ss_key_equal(const ss_key *key, const ss_settings *a, const ss_settings *b);
 double ss_key_number(const ss_key *key, const ss_settings *s); /* numeric types; words: NaN; others NaN */
 void ss_settings_default(ss_settings *s);
@@ -98,7 +92,7 @@ typedef struct ss_exclude { int n_keys; const ss_key *key[8]; char **text[8]; in
 typedef struct ss_job {
     char *text, *path;            /* the file's text and name, kept for the results file */
     ss_settings settings;         /* of every key that is not an axis */
-    char *output;                 /* results file, relative to the job file resolved; NULL: beside the job, NAME.h5 */
+    char *output;                 /* results file, relative to the job file resolved; NULL: not given */
     double progress_s, time_limit_s; /* sweep: seconds between plain progress lines; 0: no limit */
     int n_axes, n_excludes;
     ss_axis *axes;                /* in file order; the last varies fastest; `seeds: n` appends seed = 0..n-1 */
@@ -115,7 +109,7 @@ bool ss_job_is_axis(const ss_job *job, const ss_key *key);
 void ss_job_write_reference(FILE *out);
 void ss_job_write_schema(FILE *out);
 
-/* ---- layers: one entry of a job's `layers:` list, in the vocabulary of ss_layer_words ---------------------------- */
+/* ---- layers: one entry of a job's `layers:` list, in the words of jobs/README.md ----------------------------------- */
 typedef struct ss_layer_text {    /* canonical text: "conv2d(units=64,kernel=3,stride=1,padding=1,bias=1); relu; ..." with
                                      residual(projection=0|1) ... end around a residual block's body */
     char type[24];
@@ -123,7 +117,7 @@ typedef struct ss_layer_text {    /* canonical text: "conv2d(units=64,kernel=3,s
     bool bias, projection;
     double p;                     /* dropout */
 } ss_layer_text;
-/* Reads the next layer of the canonical text from *cursor; 1 and *layer, 0 at the end. */
+/* Reads the next layer of the canonical text from *cursor; 1 and *layer, 0 at the end, -1 where it is no canonical text. */
 int ss_layer_text_next(const char **cursor, ss_layer_text *layer);
 
 /* ---- grid: i -> settings ------------------------------------------------------------------------------------------ */
@@ -148,7 +142,6 @@ typedef struct ss_series {        /* a small table: n_rows rows of n_columns dou
     double *value;
 } ss_series;
 int ss_series_append(ss_series *s, const double *row);  /* 0, -1: memory */
-
 typedef struct ss_record {        /* described by ss_record_fields; doubles start as NaN (ss_record_init) */
     int64_t status, stop_reason;
     double lambda_max, lambda_residual, lr_lambda_max;
@@ -172,7 +165,6 @@ typedef struct ss_field {
 const ss_field *ss_record_fields(size_t *n);
 const ss_field *ss_history_fields(size_t *n); /* offset = column number */
 const ss_field *ss_track_fields(size_t *n);
-
 void ss_record_init(ss_record *r);
 void ss_record_finish(ss_record *r);
 /* Self-describing bytes (named, typed fields): what MPI carries and the journal stores. Decode ignores unknown fields and

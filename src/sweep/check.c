@@ -1,0 +1,65 @@
+/* check.c - do the settings of one point fit each other? Each rule is one row; the sentence names keys, values and a way
+ * out. What needs the data set or the network's shape is checked by app, before anything runs. */
+#include "parts.h"
+
+#include <string.h>
+
+static int64_t train_total(const ss_settings *s) /* SS_WORD: not known here */
+{
+    if (s->train_examples != SS_WORD) return s->train_examples;
+    return strcmp(s->dataset, "synthetic") == 0 ? s->synthetic_train : SS_WORD;
+}
+
+static int check_examples(const ss_settings *s, const char **key, ss_error *error)
+{
+    int64_t n = train_total(s);
+    const char *of = s->train_examples != SS_WORD ? "train_examples" : "synthetic_train";
+    bool synthetic = strcmp(s->dataset, "synthetic") == 0;
+    *key = "train_examples";
+    if (synthetic && s->train_examples > s->synthetic_train)
+        return ss_fail(error, "train_examples %lld is more than synthetic_train %lld; raise the latter, or write all",
+                       (long long)s->train_examples, (long long)s->synthetic_train);
+    *key = "test_examples";
+    if (synthetic && s->test_examples > s->synthetic_test)
+        return ss_fail(error, "test_examples %lld is more than synthetic_test %lld; raise the latter, or write all",
+                       (long long)s->test_examples, (long long)s->synthetic_test);
+    *key = "curvature_examples";
+    if (n != SS_WORD && s->curvature_examples > n)
+        return ss_fail(error, "curvature_examples %lld is more than %s %lld; lower it, or write curvature_examples: all",
+                       (long long)s->curvature_examples, of, (long long)n);
+    return 0;
+}
+
+static int check_training(const ss_settings *s, const char **key, ss_error *error)
+{
+    char a[SS_VALUE_BYTES];
+    *key = "nesterov";
+    if (s->nesterov && s->momentum == 0)
+        return ss_fail(error, "nesterov: true needs a momentum greater than 0, and momentum is 0");
+    *key = "warmup_epochs";
+    ss_number_format(s->warmup_epochs, a);
+    if (s->warmup_epochs > (double)s->max_epochs)
+        return ss_fail(error, "warmup_epochs %s is more than max_epochs %lld; the warm-up would not end", a,
+                       (long long)s->max_epochs);
+    *key = "network";
+    if (strcmp(s->network, "layers") == 0 && !s->layers[0])
+        return ss_fail(error, "network: layers needs the list `layers:` in section model");
+    return 0;
+}
+
+static int check_curvature(const ss_settings *s, const char **key, ss_error *error)
+{
+    *key = "interpolation_points";
+    if (s->interpolation_points == 1)
+        return ss_fail(error, "interpolation_points 1 interpolates nothing; expected 0 (the final iterate) or 2 and more");
+    *key = "eigenvalues";
+    if (s->eigenvalues > s->curvature_max_hvp)
+        return ss_fail(error, "eigenvalues %lld is more than curvature_max_hvp %lld; each needs a product at least",
+                       (long long)s->eigenvalues, (long long)s->curvature_max_hvp);
+    return 0;
+}
+
+int ss_settings_check(const ss_settings *s, const char **key, ss_error *error)
+{
+    return check_examples(s, key, error) || check_training(s, key, error) || check_curvature(s, key, error) ? -1 : 0;
+}

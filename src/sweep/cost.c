@@ -1,0 +1,120 @@
+/* cost.c - what a point costs, before it runs: a count of multiply-accumulates and of the large arrays. An upper bound in
+ * that training is taken to run to max_epochs or max_steps; the targets usually end it earlier. */
+#include "parts.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* In units of one forward pass of one example: backward costs twice as much, so a gradient is 3. A product with the Hessian
+ * is a tangent of both passes, at 2 to 2.7 gradients as measured; what is cached of the point costs one gradient first. */
+enum { GRADIENT = 3, FLOPS_PER_MAC = 2 };
+static const double product_gradients = 2.4;
+enum { USUAL_PRODUCTS = 12, LANCZOS_BASIS = 20, REAL_BYTES = 4 };
+
+static double chosen(int64_t wanted, double n)
+{
+    return wanted == SS_WORD || (double)wanted > n ? n : (double)wanted;
+}
+
+static double batch_of(const ss_settings *s, const ss_work_size *w)
+{
+    return fmax(1, chosen(s->batch_size, w->n_train));
+}
+
+static double n_steps(const ss_settings *s, const ss_work_size *w)
+{
+    double steps = (double)s->max_epochs * ceil(w->n_train / batch_of(s, w));
+    return s->max_steps == SS_WORD ? steps : fmin(steps, (double)s->max_steps);
+}
+
+static double n_epochs(const ss_settings *s, const ss_work_size *w)
+{
+    return fmin((double)s->max_epochs, ceil(n_steps(s, w) * batch_of(s, w) / fmax(1, w->n_train)));
+}
+
+/* Forward passes of single examples that training takes, its evaluations included. */
+static double training_passes(const ss_settings *s, const ss_work_size *w)
+{
+    double n_evaluations = ceil(n_epochs(s, w) / (double)s->evaluate_every_epochs);
+    double trained = fmin(n_steps(s, w) * batch_of(s, w), (double)s->max_epochs * w->n_train);
+    return trained * GRADIENT * (s->sam_rho > 0 ? 2 : 1) + n_evaluations * (w->n_train + w->n_test);
+}
+
+static double n_measurements(const ss_settings *s, const ss_work_size *w)
+{
+    double n = s->interpolation_points >= 2 ? (double)s->interpolation_points : 1;
+    if (s->track_every_epochs != SS_WORD) n += floor(n_epochs(s, w) / (double)s->track_every_epochs);
+    if (s->track_every_steps != SS_WORD) n += floor(n_steps(s, w) / (double)s->track_every_steps);
+    return n;
+}
+
+static double curvature_passes(const ss_settings *s, const ss_work_size *w)
+{
+    double examples = chosen(s->curvature_examples, w->n_train);
+    double products = fmin((double)s->curvature_max_hvp, USUAL_PRODUCTS * (double)s->eigenvalues);
+    return n_measurements(s, w) * examples * GRADIENT * (1 + products * product_gradients);
+}
+
+/* Training and curvature do not live at the same time, but a tracked lambda_max does beside the trainer: so the sum. */
+static double memory_bytes(const ss_settings *s, const ss_work_size *w)
+{
+    double basis = 2 * (double)s->eigenvalues + LANCZOS_BASIS;
+    /* Trainer: theta, gradient, velocity, the double accumulator, SAM's copy. Operator: theta, v, Hv, accumulator. */
+    double vectors = 3 * REAL_BYTES + 8 + (s->sam_rho > 0 ? REAL_BYTES : 0) + 3 * REAL_BYTES + 8 + basis * REAL_BYTES;
+    double together = (double)(s->batch_norm ? s->ghost_batch : s->micro_batch);
+    together = fmin(together, fmax(w->n_train, 1));
+    /* Values, their deltas, and the tangents of both. */
+    return w->n_parameters * vectors + together * w->values_per_example * 4 * REAL_BYTES;
+}
+
+ss_cost ss_cost_predict(const ss_settings *s, const ss_work_size *w, double flops_per_s)
+{
+    double seconds_per_pass = FLOPS_PER_MAC * w->macs_per_example / flops_per_s;
+    return (ss_cost){training_passes(s, w) * seconds_per_pass, curvature_passes(s, w) * seconds_per_pass,
+                     memory_bytes(s, w)};
+}
+
+static int falling(const void *a, const void *b)
+{
+    double x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return x > y ? -1 : x < y;
+}
+
+/* free_at (n) is a heap with the earliest at its root; the root has grown. */
+static void sift_down(double *free_at, size_t n)
+{
+    for (size_t i = 0;;) {
+        size_t least = i;
+        for (size_t child = 2 * i + 1; child <= 2 * i + 2; child++)
+            if (child < n && free_at[child] < free_at[least]) least = child;
+        if (least == i) return;
+        double t = free_at[i];
+        free_at[i] = free_at[least];
+        free_at[least] = t;
+        i = least;
+    }
+}
+
+double ss_cost_makespan(size_t n, const double *cost_s, int n_ranks)
+{
+    size_t n_workers = n_ranks < 1 ? 1 : (size_t)n_ranks;
+    double end = 0, *cost = ss_alloc(n, sizeof *cost), *free_at = ss_alloc(n_workers, sizeof *free_at);
+    if (!cost || !free_at) {
+        end = NAN;
+        goto done;
+    }
+    if (n) memcpy(cost, cost_s, n * sizeof *cost);
+    qsort(cost, n, sizeof *cost, falling);
+    for (size_t i = 0; i < n; i++) {
+        free_at[0] += cost[i];
+        end = fmax(end, free_at[0]);
+        sift_down(free_at, n_workers);
+    }
+done:
+    ss_free(cost);
+    ss_free(free_at);
+    return end;
+}

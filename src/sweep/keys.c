@@ -1,0 +1,150 @@
+/* keys.c - the one table of job keys. Parser, defaults, reference, JSON Schema, identity, HDF5 columns and plots all read
+ * it, so that a key is born, documented and checked in one row. */
+#include "sharpsweep/sweep.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#define JOB_OWN ((size_t)-1)
+#define MAX_COUNT 1e9
+#define MAX_SEED 9007199254740991.0 /* 2^53 - 1: exact in a double, so that every reader of the results sees the same seed */
+
+static const char *const networks[] = {"mlp", "cnn", "vgg11", "resnet18", "layers", NULL};
+static const char *const activations[] = {"relu", "tanh", "gelu", NULL};
+static const char *const inits[] = {"auto", "pytorch", "study", NULL};
+static const char *const losses[] = {"cross_entropy", "squared_error", NULL};
+static const char *const datasets[] = {"fashion-mnist", "idx", "cifar10", "cifar100", "synthetic", NULL};
+static const char *const subsets[] = {"first", "even", NULL};
+static const char *const standards[] = {"pixel", "channel", "none", NULL};
+static const char *const schedules[] = {"constant", "step", "cosine", NULL};
+static const char *const norm_modes[] = {"batch", "running", NULL};
+
+#define AT(m) #m, .offset = offsetof(ss_settings, m)
+#define BOOL(m, f, t) {.name = AT(m), .section = S, .type = SS_BOOL, .fallback = f, .identity = ID, .unit = "", .text = t}
+#define CHOICE(m, f, list, t) {.name = AT(m), .section = S, .type = SS_CHOICE, .fallback = f, .choices = list, \
+                               .identity = ID, .unit = "", .text = t}
+#define INT(m, f, lo, hi, u, t) {.name = AT(m), .section = S, .type = SS_INT, .fallback = f, .min = lo, .max = hi, \
+                                 .identity = ID, .unit = u, .text = t}
+#define COUNT(m, f, w, u, t) {.name = AT(m), .section = S, .type = SS_COUNT, .fallback = f, .word = w, .min = 1, \
+                              .max = MAX_COUNT, .identity = ID, .unit = u, .text = t}
+/* [ and ) as in mathematics: whether the bounds themselves are allowed. */
+#define FLOAT(m, f, lo, olo, hi, ohi, u, t) {.name = AT(m), .section = S, .type = SS_FLOAT, .fallback = f, \
+                                             .min = lo, .open_min = olo, .max = hi, .open_max = ohi, .identity = ID, \
+                                             .unit = u, .text = t}
+#define CLOSED false
+#define OPEN true
+
+static const ss_key table[] = {
+#define S "model"
+#define ID true
+    CHOICE(network, "mlp", networks, "the network: a preset, or `layers` for the job's own list"),
+    CHOICE(activation, "relu", activations, "nonlinearity of the presets mlp and cnn"),
+    {.name = AT(widths), .section = S, .type = SS_INTS, .fallback = "[200, 200]", .min = 1, .max = 65536, .identity = true,
+     .unit = "units", .text = "hidden widths of mlp, first to last, at most 16; `[]` is a linear classifier"},
+    {.name = AT(layers), .section = S, .type = SS_LAYERS, .fallback = "", .identity = true, .unit = "",
+     .text = "the network as a list of layers, for `network: layers`"},
+    BOOL(batch_norm, "false", "adds batch norm after every convolution (mlp: after every hidden linear layer)"),
+    FLOAT(dropout, "0", 0, CLOSED, 1, OPEN, "1", "probability of zeroing a hidden value in training"),
+    CHOICE(init, "auto", inits, "initial weights: `pytorch`'s defaults or the `study`'s; `auto`: study for vgg11"),
+    CHOICE(loss, "cross_entropy", losses, "mean softmax cross-entropy, or mean of 1/2 ||f(x) - onehot||^2"),
+#undef S
+#define S "data"
+    CHOICE(dataset, "fashion-mnist", datasets, "the data set; `idx` reads any four files named as MNIST's"),
+    {.name = AT(data_dir), .section = S, .type = SS_TEXT, .fallback = "", .identity = false, .unit = "",
+     .text = "folder of the data files; empty: $SHARPSWEEP_DATA, then the distribution's own place"},
+    COUNT(train_examples, "all", "all", "examples", "how many training examples are used"),
+    COUNT(test_examples, "all", "all", "examples", "how many test examples are used"),
+    CHOICE(train_subset, "even", subsets, "which training examples: the first n, or n evenly spaced"),
+    CHOICE(test_subset, "even", subsets, "which test examples: the first n, or n evenly spaced"),
+    CHOICE(standardise, "pixel", standards, "mean 0 and deviation 1 per pixel and channel, per channel, or not at all"),
+    INT(synthetic_train, "512", 1, 1e7, "examples", "size of the synthetic training set"),
+    INT(synthetic_test, "256", 1, 1e7, "examples", "size of the synthetic test set"),
+    INT(synthetic_size, "8", 1, 512, "pixels", "height and width of synthetic images"),
+    INT(synthetic_channels, "1", 1, 16, "channels", "channels of synthetic images"),
+    INT(synthetic_classes, "4", 2, 256, "classes", "classes of the synthetic set"),
+    INT(synthetic_seed, "0", 0, MAX_SEED, "1", "seed of the synthetic set"),
+    FLOAT(synthetic_noise, "0.5", 0, CLOSED, INFINITY, OPEN, "1",
+          "noise of synthetic images, in units of the classes' spread"),
+#undef S
+#define S "training"
+    FLOAT(learning_rate, "0.1", 0, OPEN, INFINITY, OPEN, "1", "step size of SGD, before the schedule"),
+    COUNT(batch_size, "128", "full", "examples", "examples per step; `full`: the whole training subset, gradient descent"),
+    FLOAT(momentum, "0", 0, CLOSED, 1, OPEN, "1", "momentum coefficient"),
+    BOOL(nesterov, "false", "Nesterov's momentum in place of heavy ball; needs momentum > 0"),
+    FLOAT(weight_decay, "0", 0, CLOSED, INFINITY, OPEN, "1", "L2 coefficient: adds weight_decay * w to the gradient"),
+    CHOICE(schedule, "constant", schedules, "learning rate over time; see step_epochs and step_factor for `step`"),
+    FLOAT(step_epochs, "30", 0, OPEN, INFINITY, OPEN, "epochs", "schedule step: epochs between two drops"),
+    FLOAT(step_factor, "0.1", 0, OPEN, 1, CLOSED, "1", "schedule step: factor of each drop"),
+    FLOAT(warmup_epochs, "0", 0, CLOSED, INFINITY, OPEN, "epochs", "linear warm-up of the learning rate"),
+    FLOAT(sam_rho, "0", 0, CLOSED, INFINITY, OPEN, "1", "radius of SAM's perturbation; 0 is plain SGD"),
+    COUNT(sam_m, "batch", "batch", "examples", "examples per SAM perturbation (m-SAM); `batch`: one for the whole batch"),
+    BOOL(sam_decay_in_ascent, "false", "weight decay takes part in SAM's ascent gradient"),
+    BOOL(sam_update_statistics_twice, "false",
+         "SAM's second pass updates batch norm's running statistics too, as the study did"),
+    INT(ghost_batch, "1000", 1, MAX_COUNT, "examples", "most examples that share batch-norm statistics in training"),
+    INT(micro_batch, "250", 1, MAX_COUNT, "examples", "examples per pass where nothing couples examples: bounds memory"),
+    INT(max_epochs, "100", 1, MAX_COUNT, "epochs", "stop after so many epochs"),
+    INT(evaluate_every_epochs, "1", 1, MAX_COUNT, "epochs", "epochs between evaluations on the whole training and test "
+        "sets: rows of the history, and when targets are looked at"),
+    COUNT(max_steps, "none", "none", "steps", "stop after so many steps"),
+    FLOAT(target_train_accuracy, "0.99", 0, CLOSED, 1, CLOSED, "1", "stop at this training accuracy; 0: no such target"),
+    FLOAT(target_train_loss, "0", 0, CLOSED, INFINITY, OPEN, "1", "stop at this training loss; 0: no such target"),
+    FLOAT(divergence_loss, "10000", 0, OPEN, INFINITY, OPEN, "1", "a batch loss above this (or not finite) is divergence"),
+    INT(seed, "0", 0, MAX_SEED, "1", "seed of initial weights, shuffling and dropout"),
+#undef S
+#define S "curvature"
+    COUNT(curvature_examples, "1000", "all", "examples", "training examples that the Hessian's loss is averaged over"),
+    CHOICE(curvature_subset, "even", subsets, "which of them: the first n, or n evenly spaced"),
+    CHOICE(curvature_batch_norm, "batch", norm_modes,
+           "batch norm in the Hessian: ghost batches' own statistics, or running ones"),
+    COUNT(curvature_ghost_batch, "auto", "auto", "examples",
+          "ghost batch of the Hessian; `auto`: min(batch_size, ghost_batch)"),
+    BOOL(curvature_weight_decay, "false", "includes the L2 term: adds weight_decay to every eigenvalue"),
+    FLOAT(curvature_tolerance, "0.001", 0, OPEN, 1, OPEN, "1", "stop at ||Hu - lambda u|| <= tolerance * |lambda|"),
+    INT(curvature_max_hvp, "200", 1, 1e6, "products", "most Hessian-vector products of one measurement"),
+    INT(eigenvalues, "1", 1, 64, "eigenvalues", "how many of the largest eigenvalues are sought"),
+    INT(curvature_seed, "0", 0, MAX_SEED, "1", "seed of the Lanczos start vector"),
+    INT(interpolation_points, "0", 0, 1000, "points",
+        "0: lambda_max at the final iterate; n >= 2: the maximum over n points to the next iterate"),
+    COUNT(track_every_epochs, "none", "none", "epochs", "also measures lambda_max every so many epochs"),
+    COUNT(track_every_steps, "none", "none", "steps", "also measures lambda_max every so many steps"),
+#undef S
+#undef ID
+#define S "sweep"
+#define ID false
+    INT(threads, "1", 1, 1024, "threads", "BLAS threads per rank"),
+    BOOL(save_weights, "false", "keeps every point's final weights beside the results file"),
+    {.name = "output", .section = S, .type = SS_TEXT, .offset = JOB_OWN, .fallback = "", .unit = "",
+     .text = "the results file; empty: named after the job file"},
+    {.name = "seeds", .section = S, .type = SS_COUNT, .offset = JOB_OWN, .fallback = "none", .word = "none", .min = 1,
+     .max = 1e6, .unit = "seeds", .text = "replicates: adds an axis seed = 0, 1, ... n-1"},
+    {.name = "progress_s", .section = S, .type = SS_FLOAT, .offset = JOB_OWN, .fallback = "60", .min = 0, .open_min = true,
+     .max = INFINITY, .open_max = true, .unit = "s", .text = "time between progress lines where output is no terminal"},
+    {.name = "time_limit_s", .section = S, .type = SS_FLOAT, .offset = JOB_OWN, .fallback = "0", .min = 0, .max = INFINITY,
+     .open_max = true, .unit = "s", .text = "stop in order, resumable, after this time; 0: no limit"},
+};
+
+const ss_key *ss_keys(size_t *n)
+{
+    *n = sizeof table / sizeof *table;
+    return table;
+}
+
+const ss_key *ss_key_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strcmp(table[i].name, name) == 0) return &table[i];
+    return NULL;
+}
+
+void ss_settings_default(ss_settings *s)
+{
+    memset(s, 0, sizeof *s);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (table[i].offset == JOB_OWN) continue;
+        int rc = ss_key_parse(&table[i], table[i].fallback, s, NULL);
+        assert(rc == 0); /* the table's own defaults lie within its own ranges */
+        (void)rc;
+    }
+}

@@ -1,0 +1,39 @@
+/* parts.h - what the files of src/sweep share among themselves; nobody else includes it. */
+#ifndef SHARPSWEEP_SWEEP_PARTS_H
+#define SHARPSWEEP_SWEEP_PARTS_H
+
+#include "sharpsweep/sweep.h"
+
+enum { SS_VALUE_BYTES = 64, SS_MAX_AXES = 16, SS_MAX_VALUES = 1000000, SS_MAX_ZIP = 8,
+       SS_MAX_LAYERS = 1000, SS_MAX_LAYER_DEPTH = 8 };
+#define SS_MAX_POINTS 10000000u
+
+/* value.c */
+/* What a key takes, in words: "a number greater than 0", "an integer from 1 to 1000000000 (examples), or full". */
+void ss_key_expected(const ss_key *key, char *out, size_t out_bytes);
+/* Strict decimal; 0, or -1 and why not ("is not a decimal number"). */
+int ss_number_parse(const char *text, double *out, const char **why);
+int ss_integer_parse(const char *text, int64_t *out, const char **why);
+void ss_number_format(double v, char out[SS_VALUE_BYTES]); /* the shortest text that reads back exactly */
+bool ss_key_is_axis_type(const ss_key *key); /* may stand in a grid */
+size_t ss_key_bytes(const ss_key *key);      /* of an axis key's member */
+
+/* nearest.c: the word of a NULL-terminated list nearest to `name`, NULL if none is near. */
+const char *ss_nearest(const char *name, const char *const *words);
+
+/* pool.c: memory that lives as long as the job. */
+typedef struct ss_pool { struct ss_pool_block *head; } ss_pool;
+void *ss_pool_take(ss_pool *pool, size_t n, size_t size); /* zeroed; NULL: memory is gone */
+char *ss_pool_strdup(ss_pool *pool, const char *text);
+void ss_pool_finish(ss_pool *pool);
+
+/* grid.c */
+size_t ss_grid_excluded_by(const ss_grid *grid, int exclude); /* combinations that this exclude matches */
+
+/* layers.c: the schema's definitions of a list of layers and of one layer */
+void ss_layers_write_schema(FILE *out);
+
+/* check.c: do the settings of a point fit each other? -1, a sentence, and the key to point at. */
+int ss_settings_check(const ss_settings *s, const char **key, ss_error *error);
+
+#endif

@@ -1,0 +1,156 @@
+/* record.c - what one trial reports: the tables of its fields, from which columns, CSV, log lines and the schema come. */
+#include "parts.h"
+
+#include <math.h>
+#include <string.h>
+
+const char *const ss_status_name[SS_N_STATUS] = {"pending", "done", "diverged", "epoch_limit", "failed"};
+const char *const ss_stop_name[SS_N_STOP] = {"none", "train_accuracy", "train_loss", "max_epochs", "max_steps", "diverged",
+                                             "error"};
+
+#define AT(m) .name = #m, .offset = offsetof(ss_record, m)
+#define REAL(m, u, t) {AT(m), .type = SS_FIELD_REAL, .unit = u, .text = t}
+#define INT(m, u, t) {AT(m), .type = SS_FIELD_INT, .unit = u, .text = t}
+#define OWN_REAL(m, u, t) {AT(m), .type = SS_FIELD_REAL, .incidental = true, .unit = u, .text = t}
+#define OWN_INT(m, u, t) {AT(m), .type = SS_FIELD_INT, .incidental = true, .unit = u, .text = t}
+#define TEXT(m, own, t) {AT(m), .type = SS_FIELD_TEXT, .bytes = sizeof((ss_record *)0)->m, .incidental = own, .unit = "", \
+                         .text = t}
+
+static const ss_field record_fields[] = {
+    {AT(status), .type = SS_FIELD_STATUS, .unit = "", .text = "how the point ended"},
+    {AT(stop_reason), .type = SS_FIELD_STOP, .unit = "", .text = "which rule ended training"},
+    REAL(lambda_max, "1", "largest algebraic eigenvalue of the Hessian of the training loss"),
+    REAL(lambda_residual, "1", "||Hu - lambda u|| / |lambda| with ||u|| = 1: bounds the relative error of lambda_max"),
+    INT(lambda_converged, "", "1: the residual is within curvature_tolerance; 0: it is not"),
+    REAL(lr_lambda_max, "1", "learning rate of the last step times lambda_max; 2 is the edge of stability of plain GD"),
+    INT(hvp_count, "products", "Hessian-vector products spent on lambda_max"),
+    REAL(train_loss, "1", "mean loss over the training subset, in eval mode, at the end"),
+    REAL(train_accuracy, "1", "fraction of the training subset classified correctly at the end"),
+    REAL(test_loss, "1", "mean loss over the test subset at the end"),
+    REAL(test_accuracy, "1", "fraction of the test subset classified correctly at the end"),
+    REAL(gradient_norm, "1", "Euclidean norm of the last step's gradient"),
+    INT(epochs, "epochs", "epochs completed"),
+    INT(steps, "steps", "steps taken"),
+    INT(n_parameters, "parameters", "trained parameters of the network"),
+    OWN_REAL(train_s, "s", "time spent on training and evaluation"),
+    OWN_REAL(curvature_s, "s", "time spent on curvature"),
+    OWN_REAL(peak_memory_bytes, "bytes", "largest resident memory of the process that ran the point"),
+    OWN_INT(attempts, "attempts", "how often the point was started"),
+    OWN_INT(worker, "rank", "rank that ran the point"),
+    TEXT(host, true, "machine that ran the point"),
+    TEXT(finished, true, "when the point ended, UTC"),
+    TEXT(error, false, "why a failed point failed"),
+};
+
+#define COLUMN(i, n, u, t) {.name = n, .type = SS_FIELD_REAL, .offset = i, .unit = u, .text = t}
+
+static const ss_field history_fields[] = {
+    COLUMN(0, "epoch", "epochs", "epochs completed"),
+    COLUMN(1, "step", "steps", "steps taken"),
+    COLUMN(2, "learning_rate", "1", "learning rate of the epoch's last step"),
+    COLUMN(3, "train_loss", "1", "mean loss over the training subset, in eval mode"),
+    COLUMN(4, "train_accuracy", "1", "fraction of the training subset classified correctly"),
+    COLUMN(5, "test_loss", "1", "mean loss over the test subset"),
+    COLUMN(6, "test_accuracy", "1", "fraction of the test subset classified correctly"),
+    COLUMN(7, "gradient_norm", "1", "Euclidean norm of the last step's gradient"),
+};
+
+static const ss_field track_fields[] = {
+    COLUMN(0, "epoch", "epochs", "epochs completed"),
+    COLUMN(1, "step", "steps", "steps taken"),
+    COLUMN(2, "learning_rate", "1", "learning rate of the next step"),
+    COLUMN(3, "lambda_max", "1", "largest algebraic eigenvalue of the Hessian of the training loss"),
+    COLUMN(4, "lambda_residual", "1", "||Hu - lambda u|| / |lambda| with ||u|| = 1"),
+    COLUMN(5, "lambda_converged", "", "1: the residual is within curvature_tolerance"),
+    COLUMN(6, "hvp_count", "products", "Hessian-vector products spent"),
+    COLUMN(7, "lr_lambda_max", "1", "learning rate times lambda_max"),
+    COLUMN(8, "loss", "1", "mean loss over the Hessian's examples"),
+    COLUMN(9, "gradient_norm", "1", "Euclidean norm of that loss's gradient"),
+};
+
+#define N_OF(table) (sizeof(table) / sizeof *(table))
+
+const ss_field *ss_record_fields(size_t *n)
+{
+    *n = N_OF(record_fields);
+    return record_fields;
+}
+
+const ss_field *ss_history_fields(size_t *n)
+{
+    *n = N_OF(history_fields);
+    return history_fields;
+}
+
+const ss_field *ss_track_fields(size_t *n)
+{
+    *n = N_OF(track_fields);
+    return track_fields;
+}
+
+void ss_record_init(ss_record *r)
+{
+    static const double unknown = NAN;
+    memset(r, 0, sizeof *r);
+    for (size_t i = 0; i < N_OF(record_fields); i++)
+        if (record_fields[i].type == SS_FIELD_REAL) memcpy((char *)r + record_fields[i].offset, &unknown, sizeof unknown);
+    r->history.n_columns = N_OF(history_fields);
+    r->track.n_columns = N_OF(track_fields);
+}
+
+void ss_record_finish(ss_record *r)
+{
+    ss_free(r->eigenvalue);
+    ss_free(r->history.value);
+    ss_free(r->track.value);
+    ss_record_init(r);
+}
+
+int ss_series_append(ss_series *s, const double *row)
+{
+    if (s->n_rows == s->capacity) {
+        size_t capacity = s->capacity ? 2 * s->capacity : 16;
+        double *value = ss_realloc(s->value, s->capacity * s->n_columns, capacity * s->n_columns, sizeof *value);
+        if (!value) return -1;
+        s->value = value;
+        s->capacity = capacity;
+    }
+    memcpy(s->value + s->n_rows++ * s->n_columns, row, s->n_columns * sizeof *row);
+    return 0;
+}
+
+/* Bit for bit, except that every NaN says the same: unknown. */
+static bool same_reals(size_t n, const double *a, const double *b)
+{
+    for (size_t i = 0; i < n; i++)
+        if (memcmp(&a[i], &b[i], sizeof *a) != 0 && !(isnan(a[i]) && isnan(b[i]))) return false;
+    return true;
+}
+
+static bool same_series(const ss_series *a, const ss_series *b)
+{
+    return a->n_rows == b->n_rows && a->n_columns == b->n_columns &&
+           same_reals(a->n_rows * a->n_columns, a->value, b->value);
+}
+
+static bool same_field(const ss_field *f, const ss_record *a, const ss_record *b)
+{
+    const char *p = (const char *)a + f->offset, *q = (const char *)b + f->offset;
+    double x, y;
+    switch (f->type) {
+    case SS_FIELD_TEXT: return strncmp(p, q, f->bytes) == 0;
+    case SS_FIELD_REAL:
+        memcpy(&x, p, sizeof x);
+        memcpy(&y, q, sizeof y);
+        return same_reals(1, &x, &y);
+    default: return memcmp(p, q, sizeof(int64_t)) == 0;
+    }
+}
+
+bool ss_record_same(const ss_record *a, const ss_record *b)
+{
+    for (size_t i = 0; i < N_OF(record_fields); i++)
+        if (!record_fields[i].incidental && !same_field(&record_fields[i], a, b)) return false;
+    return a->n_eigenvalues == b->n_eigenvalues && same_reals(a->n_eigenvalues, a->eigenvalue, b->eigenvalue) &&
+           same_series(&a->history, &b->history) && same_series(&a->track, &b->track);
+}

@@ -1,0 +1,117 @@
+#include "sharpsweep/sweep.h"
+
+#include <math.h>
+
+#include "../suite.h"
+
+static const ss_work_size work = {.macs_per_example = 1000, .n_parameters = 5000, .values_per_example = 100, .n_train = 600,
+                                  .n_test = 100};
+
+static ss_settings settings(void)
+{
+    ss_settings s;
+    ss_settings_default(&s);
+    s.max_epochs = 10;
+    s.batch_size = 100;
+    s.curvature_examples = 200;
+    return s;
+}
+
+static void training_by_hand(void)
+{
+    ss_settings s = settings();
+    /* 10 epochs: 600 examples at 3 passes, 700 evaluated; 2 FLOPs per MAC, at 1000 FLOP/s */
+    double pass_s = 2.0 * 1000 / 1000, expected = 10 * (600 * 3 + 700) * pass_s;
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &work, 1000).train_s, expected, 1e-12, 0);
+    s.evaluate_every_epochs = 4; /* after 4, 8 and at the end */
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &work, 1000).train_s, (10 * 600 * 3 + 3 * 700) * pass_s, 1e-12, 0);
+    s.evaluate_every_epochs = 1;
+    s.sam_rho = 0.05;
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &work, 1000).train_s, 10 * (600 * 6 + 700) * pass_s, 1e-12, 0);
+    s.sam_rho = 0;
+    s.max_steps = 9; /* an epoch and a half */
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &work, 1000).train_s, (900 * 3 + 2 * 700) * pass_s, 1e-12, 0);
+    s.batch_size = SS_WORD; /* 9 full batches */
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &work, 1000).train_s, 9 * (600 * 3 + 700) * pass_s, 1e-12, 0);
+    s.batch_size = 100000; /* as good as full */
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &work, 1000).train_s, 9 * (600 * 3 + 700) * pass_s, 1e-12, 0);
+}
+
+static void curvature_grows_as_it_should(void)
+{
+    ss_settings s = settings();
+    double one = ss_cost_predict(&s, &work, 1e6).curvature_s;
+    CU_ASSERT(one > 0);
+    s.interpolation_points = 8;
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &work, 1e6).curvature_s, 8 * one, 1e-12, 0);
+    s.interpolation_points = 0;
+    s.track_every_epochs = 3;
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &work, 1e6).curvature_s, (1 + 3) * one, 1e-12, 0);
+    s.track_every_epochs = SS_WORD;
+    s.track_every_steps = 10;
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &work, 1e6).curvature_s, (1 + 6) * one, 1e-12, 0);
+    s.track_every_steps = SS_WORD;
+    s.curvature_examples = SS_WORD;
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &work, 1e6).curvature_s, 3 * one, 1e-12, 0);
+    s.curvature_examples = 200;
+    s.curvature_max_hvp = 1;
+    CU_ASSERT(ss_cost_predict(&s, &work, 1e6).curvature_s < one / 5);
+}
+
+static void memory(void)
+{
+    ss_settings s = settings();
+    ss_work_size w = work;
+    double base = ss_cost_predict(&s, &w, 1e9).memory_bytes;
+    CU_ASSERT(base > 4 * w.n_parameters * 20 && base < 4 * w.n_parameters * 100);
+    s.eigenvalues = 11; /* 20 more vectors */
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &w, 1e9).memory_bytes - base, 20.0 * 4 * w.n_parameters, 1e-9, 0);
+    s = settings();
+    w.values_per_example += 1;
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &w, 1e9).memory_bytes - base, 250.0 * 16, 1e-9, 0);
+    s.batch_norm = true; /* then a ghost batch is together in memory, here all of the training set */
+    w = work;
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &w, 1e9).memory_bytes - base, (600.0 - 250) * 100 * 16, 1e-9, 0);
+}
+
+struct span { size_t n; double cost[8]; int n_ranks; double expected; };
+static const struct span spans[] = {
+    {0, {0}, 3, 0},
+    {3, {1, 2, 3}, 1, 6},
+    {3, {1, 2, 3}, 0, 6},
+    {3, {1, 2, 3}, 2, 3},
+    {3, {1, 2, 3}, 3, 3},
+    {3, {1, 2, 3}, 99, 3},
+    {5, {2, 3, 2, 3, 2}, 2, 7}, /* Graham's example: longest first takes 7 where 6 is possible */
+    {7, {5, 5, 4, 4, 3, 3, 3}, 3, 11},
+    {8, {1, 1, 1, 1, 1, 1, 1, 1}, 3, 3},
+};
+
+static void makespan(void)
+{
+    for (size_t i = 0; i < sizeof spans / sizeof *spans; i++)
+        SS_ASSERT_NEAR(ss_cost_makespan(spans[i].n, spans[i].cost, spans[i].n_ranks), spans[i].expected, 1e-12, 1e-12);
+    double cost[1000];
+    ss_stream random = ss_stream_make(1, SS_FOR_TEST, 0, 0);
+    double sum = 0, longest = 0;
+    for (uint64_t i = 0; i < 1000; i++) {
+        cost[i] = ss_stream_uniform(&random, i);
+        sum += cost[i];
+        longest = fmax(longest, cost[i]);
+    }
+    for (int n = 1; n < 40; n++) { /* between the trivial bound and list scheduling's */
+        double span = ss_cost_makespan(1000, cost, n);
+        CU_ASSERT(span >= fmax(sum / n, longest) - 1e-9 && span <= sum / n + longest);
+    }
+    ss_alloc_fail_after(0);
+    CU_ASSERT(isnan(ss_cost_makespan(3, cost, 2)));
+    ss_alloc_fail_after(-1);
+}
+
+static const ss_case cases[] = {
+    {"training by hand", training_by_hand},
+    {"curvature grows as it should", curvature_grows_as_it_should},
+    {"memory", memory},
+    {"makespan", makespan},
+};
+SS_SUITE("sweep/cost", cases)

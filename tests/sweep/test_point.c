@@ -1,0 +1,64 @@
+#include "sharpsweep/sweep.h"
+
+#include <string.h>
+
+#include "../suite.h"
+
+/* What is hashed, written out: `printf '%s' "$TEXT" | sha256sum | cut -c1-32`. If this fails, every result file ever
+ * written would be computed anew: a new key or default may do that only on purpose. */
+static const char defaults[] =
+    "network=mlp\nactivation=relu\nwidths=[200, 200]\nlayers=\nbatch_norm=false\ndropout=0\ninit=auto\nloss=cross_entropy\n"
+    "dataset=fashion-mnist\ntrain_examples=all\ntest_examples=all\ntrain_subset=even\ntest_subset=even\nstandardise=pixel\n"
+    "synthetic_train=512\nsynthetic_test=256\nsynthetic_size=8\nsynthetic_channels=1\nsynthetic_classes=4\n"
+    "synthetic_seed=0\nsynthetic_noise=0.5\nlearning_rate=0.1\nbatch_size=128\nmomentum=0\nnesterov=false\n"
+    "weight_decay=0\nschedule=constant\nstep_epochs=30\nstep_factor=0.1\nwarmup_epochs=0\nsam_rho=0\nsam_m=batch\n"
+    "sam_decay_in_ascent=false\nsam_update_statistics_twice=false\nghost_batch=1000\nmicro_batch=250\nmax_epochs=100\n"
+    "evaluate_every_epochs=1\n"
+    "max_steps=none\ntarget_train_accuracy=0.99\ntarget_train_loss=0\n"
+    "divergence_loss=10000\nseed=0\n"
+    "curvature_examples=1000\ncurvature_subset=even\ncurvature_batch_norm=batch\ncurvature_ghost_batch=auto\n"
+    "curvature_weight_decay=false\ncurvature_tolerance=0.001\ncurvature_max_hvp=200\neigenvalues=1\ncurvature_seed=0\n"
+    "interpolation_points=0\ntrack_every_epochs=none\ntrack_every_steps=none\ndata_digest=abc\nnumerics=1\n";
+
+static void known_answer(void)
+{
+    ss_settings s;
+    ss_sha256 h;
+    char id[SS_ID_BYTES], digest[SS_DIGEST_BYTES];
+    ss_settings_default(&s);
+    ss_point_identify(&s, "abc", id);
+    ss_sha256_init(&h);
+    ss_sha256_update(&h, defaults, strlen(defaults));
+    ss_sha256_finish(&h, digest);
+    CU_ASSERT_EQUAL(strlen(id), 32);
+    CU_ASSERT(strncmp(id, digest, 32) == 0);
+    CU_ASSERT_STRING_EQUAL(id, "21b923cc96099d8de646b2433b0698d1");
+}
+
+static void every_identity_key_counts(void)
+{
+    size_t n;
+    const ss_key *key = ss_keys(&n);
+    ss_settings base;
+    char id[SS_ID_BYTES], other[SS_ID_BYTES];
+    ss_settings_default(&base);
+    ss_point_identify(&base, "abc", id);
+    for (size_t i = 0; i < n; i++) {
+        ss_settings s = base;
+        const char *text = key[i].type == SS_BOOL ? (key[i].fallback[0] == 't' ? "false" : "true")
+                           : key[i].type == SS_CHOICE ? key[i].choices[strcmp(key[i].choices[0], key[i].fallback) == 0]
+                           : key[i].type == SS_INTS ? "[3]" : key[i].type == SS_FLOAT ? "0.123" : "7";
+        if (key[i].offset == (size_t)-1) continue;
+        CU_ASSERT_EQUAL(ss_key_parse(&key[i], text, &s, NULL), 0);
+        ss_point_identify(&s, "abc", other);
+        CU_ASSERT_EQUAL(strcmp(id, other) != 0, key[i].identity);
+    }
+    ss_point_identify(&base, "abd", other);
+    CU_ASSERT_STRING_NOT_EQUAL(id, other);
+}
+
+static const ss_case cases[] = {
+    {"known answer", known_answer},
+    {"every identity key counts", every_identity_key_counts},
+};
+SS_SUITE("sweep/point", cases)
