@@ -14,17 +14,14 @@ if [ ! -f build/build.ninja ]; then
     rm -f build.log
 fi
 echo "building build/sharpsweep"
-ninja -C build sharpsweep >build/ninja.log 2>&1 || { cat build/ninja.log >&2; exit 1; }
+meson compile -C build sharpsweep >build/compile.log 2>&1 || { cat build/compile.log >&2; exit 1; }
+[ -e build/sharpsweep ] || ln -s src/sharpsweep build/sharpsweep
 
 if [ "$(id -u)" -eq 0 ]; then # Open MPI asks root twice whether he means it
     OMPI_ALLOW_RUN_AS_ROOT=1
     OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
     export OMPI_ALLOW_RUN_AS_ROOT OMPI_ALLOW_RUN_AS_ROOT_CONFIRM
 fi
-# On Ctrl-C mpirun sends TERM, and KILL one second later: give the ranks time to answer.
-OMPI_MCA_odls_base_sigkill_timeout=30
-export OMPI_MCA_odls_base_sigkill_timeout
-
 # Rank 0 schedules and sleeps in between, so that it shares a core: one rank more than there are cores.
 ranks=$(($(nproc) + 1))
 status=0
