@@ -15,7 +15,6 @@ if [ ! -f build/build.ninja ]; then
 fi
 echo "building build/sharpsweep"
 meson compile -C build sharpsweep >build/compile.log 2>&1 || { cat build/compile.log >&2; exit 1; }
-[ -e build/sharpsweep ] || ln -s src/sharpsweep build/sharpsweep
 
 if [ "$(id -u)" -eq 0 ]; then # Open MPI asks root twice whether he means it
     OMPI_ALLOW_RUN_AS_ROOT=1

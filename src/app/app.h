@@ -1,0 +1,94 @@
+/* app.h - the command line: commands, their options, exit status, and what a running sweep tells people. Private to
+ * src/app. The trial, the other half of this floor, is trial.h. */
+#ifndef SHARPSWEEP_APP_H
+#define SHARPSWEEP_APP_H
+
+#include <stdio.h>
+
+#include "sharpsweep/base.h"
+#include "sharpsweep/farm.h"
+#include "sharpsweep/store.h"
+#include "sharpsweep/sweep.h"
+
+/* What users and batch scripts rely on. */
+enum {
+    SS_EXIT_OK = 0,
+    SS_EXIT_ERROR = 1,            /* an error in the middle (the disk is full): what was finished is kept */
+    SS_EXIT_USAGE = 2,            /* bad command line, job or file: nothing changed */
+    SS_EXIT_FAILED_POINTS = 3,    /* finished, but some points failed */
+    SS_EXIT_STOPPED = 75          /* stopped early, state saved, run again (EX_TEMPFAIL) */
+};
+
+/* ---- command line ------------------------------------------------------------------------------------------------- */
+enum { SS_MAX_OPTIONS = 8 };
+typedef struct ss_option {
+    const char *name;             /* without the dashes; NULL ends a list */
+    char letter;                  /* short form, 0: none */
+    const char *argument;         /* NULL: a flag */
+    const char *text;
+} ss_option;
+typedef struct ss_arguments {
+    const char *operand;          /* the file, NULL where the command takes none */
+    const char *value[SS_MAX_OPTIONS]; /* by place in the command's list; a flag: "" ; NULL: not given */
+} ss_arguments;
+typedef struct ss_command {
+    const char *name, *operand;   /* operand: "JOB.yaml"; NULL: none */
+    const char *text;             /* one line */
+    const char *details;          /* for --help; lines */
+    const ss_option *options;
+    int (*run)(const ss_arguments *arguments, ss_error *error); /* exit status; error: a sentence, if there is one to say */
+    bool parallel;                /* may run on several ranks; main has called MPI_Init */
+} ss_command;
+
+const ss_command *ss_command_find(const char *name);
+/* The whole program but for MPI_Init and MPI_Finalize. */
+int ss_app_main(int argc, char **argv);
+/* 0 and the command's arguments; 1: help was printed; -1 and error. */
+int ss_arguments_parse(const ss_command *command, int argc, char **argv, ss_arguments *out, ss_error *error);
+void ss_command_help(const ss_command *command, FILE *out);
+/* A whole number from `min` to `max` given as an option's value. */
+int ss_number_argument(const char *option, const char *text, int64_t min, int64_t max, int64_t *out, ss_error *error);
+/* The entry of a NULL-terminated list nearest to a mistyped word; NULL if none is near. */
+const char *ss_word_nearest(const char *word, const char *const *words);
+
+int ss_cmd_run(const ss_arguments *arguments, ss_error *error);
+int ss_cmd_plan(const ss_arguments *arguments, ss_error *error);
+int ss_cmd_status(const ss_arguments *arguments, ss_error *error);
+int ss_cmd_show(const ss_arguments *arguments, ss_error *error);
+int ss_cmd_curvature(const ss_arguments *arguments, ss_error *error);
+int ss_cmd_verify(const ss_arguments *arguments, ss_error *error);
+int ss_cmd_reference(const ss_arguments *arguments, ss_error *error);
+
+/* ---- where results go --------------------------------------------------------------------------------------------- */
+/* -o, else the job's output, else NAME.h5 beside the job file; ss_free it. */
+char *ss_results_path(const ss_job *job, const char *option, ss_error *error);
+int ss_make_folder_of(const char *path, ss_error *error); /* the folders that lead to a file */
+
+/* ---- signals: SIGINT, SIGTERM and SIGUSR1 ask for a stop; a second SIGINT kills ------------------------------------- */
+void ss_signals_catch(void);
+bool ss_signal_came(void);
+
+/* ---- provenance ----------------------------------------------------------------------------------------------------- */
+const char *ss_version(void);     /* "0.1.0" */
+const char *ss_commit(void);
+const char *ss_cpu_name(void);    /* "model name" of /proc/cpuinfo */
+const char *ss_host_name(void);
+/* This process's share of the machine's memory, in bytes: all of it over the ranks on this host. */
+double ss_memory_share_bytes(void);
+double ss_memory_peak_bytes(void);
+
+/* ---- progress: one live line on a terminal, plain lines elsewhere ---------------------------------------------------- */
+typedef struct ss_progress ss_progress;
+typedef enum ss_progress_mode { SS_PROGRESS_AUTO, SS_PROGRESS_LIVE, SS_PROGRESS_PLAIN, SS_PROGRESS_NONE } ss_progress_mode;
+/* cost (n) may be NULL; finished points are told by ss_progress_skip before the first tick. Keeps pointers to job, grid. */
+ss_progress *ss_progress_create(const ss_job *job, const ss_grid *grid, const double *cost, ss_progress_mode mode,
+                                ss_error *error);
+void ss_progress_destroy(ss_progress *p); /* ends the live line; NULL is fine */
+void ss_progress_skip(ss_progress *p, size_t point);
+void ss_progress_finished(ss_progress *p, size_t point, const ss_record *record);
+void ss_progress_tick(ss_progress *p); /* cheap */
+double ss_progress_eta_s(const ss_progress *p); /* NaN while nothing is known */
+/* "learning_rate=0.1 batch_size=full": a point's place in the grid. */
+void ss_point_describe(const ss_job *job, const ss_grid *grid, size_t point, char *out, size_t out_bytes);
+
+#endif

@@ -1,0 +1,179 @@
+/* cmd_plan.c - the grid, what is done of it, and what the rest will cost. Runs nothing but a short timing. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app.h"
+#include "table.h"
+#include "trial.h"
+
+typedef struct plan {
+    ss_job *job;
+    ss_study *study;
+    char *results;
+    size_t n, n_done;
+    bool *done;                   /* (n) */
+    ss_cost *cost;                /* (n) */
+    double flops_per_s;
+} plan;
+
+static void plan_finish(plan *p)
+{
+    ss_study_destroy(p->study);
+    ss_job_destroy(p->job);
+    ss_free(p->results);
+    ss_free(p->done);
+    ss_free(p->cost);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Marks the points whose identity stands in the results file as finished. */
+static int mark_done(plan *p, ss_error *error)
+{
+    if (access(p->results, F_OK)) return 0;
+    ss_results *r = ss_results_open(p->results, true, error);
+    if (!r) return -1;
+    size_t n_ids = 0;
+    const char **ids = ss_alloc(r->n, sizeof *ids);
+    for (size_t i = 0; ids && i < r->n; i++)
+        if (r->status[i] != SS_PENDING && r->status[i] != SS_FAILED) ids[n_ids++] = r->id[i];
+    if (ids) qsort(ids, n_ids, sizeof *ids, by_text);
+    for (size_t i = 0; ids && i < p->n; i++) {
+        ss_settings s;
+        char id[SS_ID_BYTES];
+        const char *key = id;
+        ss_grid_settings(ss_study_grid(p->study), i, &s);
+        ss_point_identify(&s, ss_study_digest(p->study), id);
+        p->done[i] = bsearch(&key, ids, n_ids, sizeof *ids, by_text) != NULL;
+        p->n_done += p->done[i];
+    }
+    int rc = ids ? 0 : ss_fail(error, "no memory for %zu points", r->n);
+    ss_free(ids);
+    ss_results_destroy(r);
+    return rc;
+}
+
+/* The point with the largest network decides where the time goes. */
+static size_t largest_network(const plan *p)
+{
+    size_t best = 0;
+    double most = -1;
+    for (size_t i = 0; i < p->n; i++) {
+        ss_settings s;
+        ss_grid_settings(ss_study_grid(p->study), i, &s);
+        double macs = ss_study_work(p->study, &s)->macs_per_example;
+        if (macs > most) {
+            most = macs;
+            best = i;
+        }
+    }
+    return best;
+}
+
+static int plan_open(plan *p, const ss_arguments *arguments, ss_error *error)
+{
+    p->job = ss_job_load(arguments->operand, error);
+    if (!p->job) return -1;
+    p->results = ss_results_path(p->job, arguments->value[0], error);
+    p->study = p->results ? ss_study_create(p->job, error) : NULL;
+    if (!p->study) return -1;
+    p->n = ss_grid_count(ss_study_grid(p->study));
+    p->done = ss_alloc(p->n, sizeof *p->done);
+    p->cost = ss_alloc(p->n, sizeof *p->cost);
+    if (!p->done || !p->cost) return ss_fail(error, "no memory for %zu points", p->n);
+    if (mark_done(p, error)) return -1;
+    p->flops_per_s = ss_probe_flops(p->study, largest_network(p), error);
+    if (p->flops_per_s < 0) return -1;
+    ss_study_costs(p->study, p->flops_per_s, p->cost);
+    return 0;
+}
+
+static void print_axis(const ss_axis *axis)
+{
+    for (int k = 0; k < axis->n_keys; k++) {
+        printf("  %s%-24s %4d  ", k ? "+ " : "  ", axis->key[k]->name, axis->n_values);
+        for (int v = 0; v < axis->n_values && v < 12; v++) printf("%s%s", v ? ", " : "", axis->text[k][v]);
+        printf("%s\n", axis->n_values > 12 ? ", ..." : "");
+    }
+}
+
+static void print_grid(const plan *p)
+{
+    size_t product = 1;
+    for (int a = 0; a < p->job->n_axes; a++) product *= (size_t)p->job->axes[a].n_values;
+    printf("%s: %zu %s", p->job->path, p->n, p->n == 1 ? "point" : "points");
+    if (product > p->n) printf(" (%zu combinations, %zu excluded)", product, product - p->n);
+    printf(", %zu done, %zu to do\n", p->n_done, p->n - p->n_done);
+    for (int a = 0; a < p->job->n_axes; a++) print_axis(&p->job->axes[a]);
+}
+
+typedef struct total { double train_s, curvature_s, memory_bytes, longest_s; size_t longest; } total;
+
+/* Sums over what is left; left (n) gets its seconds and *n_left their number. */
+static total sum_costs(const plan *p, double *left, size_t *n_left)
+{
+    total t = {0};
+    *n_left = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        double point_s = p->cost[i].train_s + p->cost[i].curvature_s;
+        if (p->done[i]) continue;
+        left[(*n_left)++] = point_s;
+        t.train_s += p->cost[i].train_s;
+        t.curvature_s += p->cost[i].curvature_s;
+        if (p->cost[i].memory_bytes > t.memory_bytes) t.memory_bytes = p->cost[i].memory_bytes;
+        if (point_s > t.longest_s) {
+            t.longest_s = point_s;
+            t.longest = i;
+        }
+    }
+    return t;
+}
+
+static void print_costs(const plan *p, int n_ranks, const total *t, const double *left, size_t n_left)
+{
+    char text[SS_TIME_BYTES], place[256];
+    int n_workers = n_ranks > 1 ? n_ranks - 1 : 1;
+    double all_s = t->train_s + t->curvature_s, wall_s = ss_cost_makespan(n_left, left, n_workers);
+    printf("\nspeed         %.3g GFLOP/s on one core, measured with gradients of this job's largest network on %s\n",
+           p->flops_per_s / 1e9, ss_cpu_name());
+    printf("predicted     upper bounds: every point is counted with all of its max_epochs\n");
+    printf("core-hours    %.3g (training %.0f %%, curvature %.0f %%)\n", all_s / 3600, 100 * t->train_s / all_s,
+           100 * t->curvature_s / all_s);
+    ss_duration_format(t->longest_s, text);
+    ss_point_describe(p->job, ss_study_grid(p->study), t->longest, place, sizeof place);
+    printf("longest point %s: point %zu %s\n", text, t->longest, place);
+    printf("memory        %.0f MiB per working rank\n", t->memory_bytes / (1 << 20));
+    ss_duration_format(wall_s, text);
+    printf("wall time     %s on %d %s (%d working)\n", text, n_ranks, n_ranks == 1 ? "rank" : "ranks", n_workers);
+}
+
+int ss_cmd_plan(const ss_arguments *arguments, ss_error *error)
+{
+    plan p = {0};
+    double *left = NULL;
+    int64_t n_ranks = sysconf(_SC_NPROCESSORS_ONLN);
+    int status = SS_EXIT_USAGE;
+    if (arguments->value[1] && ss_number_argument("ranks", arguments->value[1], 1, 1000000, &n_ranks, error)) return status;
+    if (plan_open(&p, arguments, error)) goto done;
+    left = ss_alloc(p.n, sizeof *left);
+    if (!left) {
+        ss_fail(error, "no memory for %zu points", p.n);
+        goto done;
+    }
+    size_t n_left = 0;
+    total t = sum_costs(&p, left, &n_left);
+    print_grid(&p);
+    if (n_left)
+        print_costs(&p, (int)n_ranks, &t, left, n_left);
+    else
+        printf("\nnothing is left to do: see `sharpsweep show %s`\n", p.results);
+    status = SS_EXIT_OK;
+done:
+    ss_free(left);
+    plan_finish(&p);
+    return status;
+}

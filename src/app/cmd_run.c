@@ -1,0 +1,355 @@
+/* cmd_run.c - the sweep: opens what is needed on every rank, lets the farm carry points and records, says how it ended. */
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app.h"
+#include "trial.h"
+
+#define STOP_FILE_POLL_S 0.5
+
+typedef struct sweep {
+    ss_job *job;
+    ss_study *study;
+    char *results;
+    char *weights_dir;            /* NULL: no weights are kept */
+    bool parallel;                /* other ranks work */
+    ss_trial trial;
+    /* rank 0 */
+    ss_store *store;
+    ss_queue *queue;
+    ss_progress *progress;
+    ss_progress_mode mode;
+    double *cost_s;               /* (n) predicted */
+    int64_t *attempt;             /* (n) the running attempt's number */
+    char *stop_file;
+    double start_s, stop_polled_s;
+    const char *stopped_by;       /* why a stop was asked for; NULL: it was not */
+    bool saved;                   /* the results file was rebuilt when the stop began */
+    size_t n, n_before, n_kept, n_failed, n_diverged;
+    ss_error trouble;             /* an error of a callback that cannot return one; "": none */
+} sweep;
+
+/* ---- opening: the same on all ranks, each step agreed on ------------------------------------------------------------ */
+
+/* Every rank learns of any rank's failure; rank 0 alone will say it. */
+static int agree(bool ok, ss_error *error)
+{
+    if (ss_farm_agree(ok, error) == 0) return 0;
+    if (ss_farm_rank() != 0) error->text[0] = '\0';
+    return -1;
+}
+
+static unsigned char *pack(const char *const *text, size_t n_texts, size_t *n_bytes)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < n_texts; i++) n += strlen(text[i]) + 1;
+    unsigned char *bytes = ss_alloc(n, 1), *at = bytes;
+    *n_bytes = n;
+    for (size_t i = 0; bytes && i < n_texts; i++) at = (unsigned char *)stpcpy((char *)at, text[i]) + 1;
+    return bytes;
+}
+
+/* The k-th of the texts that were packed together. */
+static const char *packed(const unsigned char *bytes, size_t k)
+{
+    const char *at = (const char *)bytes;
+    while (k-- > 0) at += strlen(at) + 1;
+    return at;
+}
+
+/* Rank 0's job, path and results file on every rank, whatever they see of the file system. */
+static int share_job(sweep *s, const char *path, const char *output, ss_error *error)
+{
+    unsigned char *bytes = NULL;
+    size_t n_bytes = 0;
+    bool root = ss_farm_rank() == 0;
+    if (root && (s->job = ss_job_load(path, error)) && (s->results = ss_results_path(s->job, output, error))) {
+        const char *const texts[] = {s->job->path, s->job->text, s->results};
+        bytes = pack(texts, 3, &n_bytes);
+        if (!bytes) ss_fail(error, "no memory for the job's text");
+    }
+    if (agree(!root || bytes, error) || ss_farm_broadcast(&bytes, &n_bytes, error)) {
+        ss_free(bytes);
+        return -1;
+    }
+    bool ok = true;
+    if (!root) {
+        s->job = ss_job_parse(packed(bytes, 1), packed(bytes, 0), error);
+        s->results = ss_strdup(packed(bytes, 2));
+        ok = s->job && s->results;
+        if (s->job && !s->results) ss_fail(error, "no memory for the name of the results file");
+    }
+    ss_free(bytes);
+    return agree(ok, error);
+}
+
+static int check_digest(const sweep *s, ss_error *error)
+{
+    const char *const mine[] = {ss_study_digest(s->study), ss_study_data_path(s->study)};
+    size_t n_bytes = 0;
+    unsigned char *bytes = ss_farm_rank() == 0 ? pack(mine, 2, &n_bytes) : NULL;
+    if (agree(ss_farm_rank() != 0 || bytes, error) || ss_farm_broadcast(&bytes, &n_bytes, error)) {
+        ss_free(bytes);
+        return -1;
+    }
+    bool same = !bytes || strcmp(mine[0], packed(bytes, 0)) == 0;
+    if (!same) ss_fail(error, "the data set in %s differs from rank 0's in %s; every node needs the same files", mine[1],
+                       packed(bytes, 1));
+    ss_free(bytes);
+    return agree(same, error);
+}
+
+static int open_store(sweep *s, ss_error *error)
+{
+    const ss_provenance provenance = {
+        .version = ss_version(), .commit = ss_commit(), .mpi = s->parallel ? ss_farm_describe() : "none",
+        .blas = ss_blas_describe(), .cpu = ss_cpu_name(), .data_path = ss_study_data_path(s->study),
+        .data_digest = ss_study_digest(s->study),
+    };
+    if (ss_make_folder_of(s->results, error)) return -1;
+    s->store = ss_store_open(s->results, s->job, ss_study_grid(s->study), &provenance, error);
+    return s->store ? 0 : -1;
+}
+
+/* results.h5.stop stands beside results.h5.journal. */
+static char *stop_file_of(const char *results)
+{
+    size_t n = strlen(results);
+    char *path = ss_alloc(n + sizeof ".stop", 1);
+    if (path) snprintf(path, n + sizeof ".stop", "%s.stop", results);
+    return path;
+}
+
+/* Orders of magnitude are enough to hand out the longest point first; the unit cancels out. */
+#define NOMINAL_FLOPS_PER_S 5e9
+
+static int make_queue(sweep *s, ss_error *error)
+{
+    s->n = ss_grid_count(ss_study_grid(s->study));
+    s->cost_s = ss_alloc(s->n, sizeof *s->cost_s);
+    s->attempt = ss_alloc(s->n, sizeof *s->attempt);
+    s->stop_file = stop_file_of(s->results);
+    ss_cost *cost = ss_alloc(s->n, sizeof *cost);
+    if (!s->cost_s || !s->attempt || !s->stop_file || !cost) {
+        ss_free(cost);
+        return ss_fail(error, "no memory for a queue of %zu points", s->n);
+    }
+    ss_study_costs(s->study, NOMINAL_FLOPS_PER_S, cost);
+    for (size_t i = 0; i < s->n; i++) s->cost_s[i] = cost[i].train_s + cost[i].curvature_s;
+    ss_free(cost);
+    s->queue = ss_queue_create(s->n, s->cost_s, error);
+    if (!s->queue) return -1;
+    s->progress = ss_progress_create(s->job, ss_study_grid(s->study), s->cost_s, s->mode, error);
+    if (!s->progress) return -1;
+    for (size_t i = 0; i < s->n; i++) {
+        if (!ss_store_is_finished(s->store, i)) continue;
+        ss_queue_skip(s->queue, i);
+        ss_progress_skip(s->progress, i);
+        s->n_before++;
+    }
+    return 0;
+}
+
+/* Where weights go, which the store knows, on every rank. */
+static int share_weights_dir(sweep *s, ss_error *error)
+{
+    char path[4096] = "";
+    unsigned char *bytes = NULL;
+    size_t n_bytes = 0;
+    bool root = ss_farm_rank() == 0, ok = true;
+    if (root) {
+        ok = ss_store_weights_path(s->store, 0, path, sizeof path) == 0;
+        if (!ok) ss_fail(error, "%s: the name is too long to put weights beside it", s->results);
+        char *slash = strrchr(path, '/');
+        if (slash) *slash = '\0';
+        const char *const texts[] = {path};
+        if (ok && !(bytes = pack(texts, 1, &n_bytes))) ok = ss_fail(error, "no memory for a path") == 0;
+    }
+    if (agree(ok, error) || ss_farm_broadcast(&bytes, &n_bytes, error)) {
+        ss_free(bytes);
+        return -1;
+    }
+    s->weights_dir = (char *)bytes;
+    return 0;
+}
+
+static int open_sweep(sweep *s, const ss_arguments *arguments, ss_error *error)
+{
+    if (share_job(s, arguments->operand, arguments->value[0], error)) return -1;
+    s->study = ss_study_create(s->job, error);
+    if (agree(s->study != NULL, error) || check_digest(s, error)) return -1;
+    bool ok = ss_farm_rank() != 0 || (open_store(s, error) == 0 && make_queue(s, error) == 0);
+    if (agree(ok, error)) return -1;
+    return share_weights_dir(s, error);
+}
+
+/* ---- the farm's callbacks -------------------------------------------------------------------------------------------- */
+
+static bool stop_file_appeared(sweep *s)
+{
+    double now_s = ss_clock_s();
+    if (now_s - s->stop_polled_s < STOP_FILE_POLL_S) return false;
+    s->stop_polled_s = now_s;
+    return access(s->stop_file, F_OK) == 0;
+}
+
+static bool should_stop(void *ctx)
+{
+    sweep *s = ctx;
+    if (ss_farm_rank() != 0) return ss_signal_came() || ss_farm_stop_requested();
+    if (!s->parallel) ss_progress_tick(s->progress); /* alone, the line moves during a trial too */
+    if (s->stopped_by) return true;
+    if (ss_signal_came())
+        s->stopped_by = "by a signal";
+    else if (s->job->time_limit_s > 0 && ss_clock_s() - s->start_s > s->job->time_limit_s)
+        s->stopped_by = "at its time limit";
+    else if (stop_file_appeared(s))
+        s->stopped_by = "by the stop file";
+    else if (s->trouble.text[0])
+        s->stopped_by = "by an error";
+    return s->stopped_by != NULL;
+}
+
+static int run(void *ctx, size_t point, ss_record *record, ss_error *error)
+{
+    const sweep *s = ctx;
+    return ss_trial_run(&s->trial, point, record, error);
+}
+
+static int started(void *ctx, size_t point, int worker, ss_error *error)
+{
+    sweep *s = ctx;
+    s->attempt[point] = ss_store_attempts(s->store, point) + 1;
+    return ss_store_start(s->store, point, worker, error);
+}
+
+static int keep(void *ctx, size_t point, const ss_record *record, ss_error *error)
+{
+    sweep *s = ctx;
+    ss_record numbered = *record; /* shares the series; only the worker does not know the attempt */
+    numbered.attempts = s->attempt[point];
+    if (ss_store_keep(s->store, point, &numbered, error)) return -1;
+    s->n_kept++;
+    s->n_failed += record->status == SS_FAILED;
+    s->n_diverged += record->status == SS_DIVERGED;
+    ss_progress_finished(s->progress, point, &numbered);
+    return 0;
+}
+
+static void idle(void *ctx)
+{
+    sweep *s = ctx;
+    ss_progress_tick(s->progress);
+    if (s->trouble.text[0]) return; /* it ends the sweep through should_stop */
+    /* A stop rebuilds at once: who stops us may not leave time to wait for the busy workers first. */
+    bool now = s->stopped_by && !s->saved;
+    ss_store_refresh(s->store, now, &s->trouble);
+    s->saved = s->saved || now;
+}
+
+/* ---- running and closing ------------------------------------------------------------------------------------------------ */
+
+static ss_farm_end run_farm(sweep *s, ss_error *error)
+{
+    const ss_farm_calls calls = {s, run, started, keep, idle, should_stop};
+    if (ss_farm_rank() != 0) return ss_farm_work(&calls, error);
+    return s->parallel ? ss_farm_schedule(s->queue, &calls, error) : ss_farm_serial(s->queue, &calls, error);
+}
+
+static void print_summary(const sweep *s, ss_farm_end end)
+{
+    char took[SS_TIME_BYTES], how[64] = "";
+    size_t n_failed = s->n_failed, n_finished = s->n_before + s->n_kept - n_failed;
+    ss_duration_format(ss_clock_s() - s->start_s, took);
+    if (s->n_diverged) snprintf(how, sizeof how, " (%zu of this run diverged)", s->n_diverged);
+    if (end == SS_FARM_STOPPED)
+        printf("%s: stopped %s after %s with %zu of %zu points finished%s; run the same command again to go on\n", s->results,
+               s->stopped_by ? s->stopped_by : "by a signal", took, n_finished, s->n, how);
+    else if (s->n_kept == 0)
+        printf("%s: all %zu points were finished already; see them with `sharpsweep show %s`\n", s->results, s->n, s->results);
+    else if (n_failed)
+        printf("%s: %zu of %zu points finished%s, %zu failed in %s; see why with `sharpsweep status %s`, run again to retry\n",
+               s->results, n_finished, s->n, how, n_failed, took, s->results);
+    else
+        printf("%s: %zu of %zu points finished%s, %zu of them now in %s; see them with `sharpsweep show %s`\n", s->results,
+               n_finished, s->n, how, s->n_kept, took, s->results);
+}
+
+/* Rank 0: the last rebuild, the summary, the exit status. */
+static int close_sweep(sweep *s, ss_farm_end end, ss_error *error)
+{
+    ss_error why = {{0}};
+    ss_progress_destroy(s->progress);
+    s->progress = NULL;
+    int rc = ss_store_close(s->store, &why);
+    s->store = NULL;
+    if (s->trouble.text[0] && end != SS_FARM_ERROR) *error = s->trouble;
+    else if (rc && end != SS_FARM_ERROR) *error = why;
+    if (end == SS_FARM_ERROR || error->text[0]) {
+        ss_fail_in(error, "%s: stopped with %zu of %zu points finished", s->results, s->n_before + s->n_kept - s->n_failed, s->n);
+        return SS_EXIT_ERROR;
+    }
+    if (end == SS_FARM_STOPPED) unlink(s->stop_file); /* it has had its say; the next run goes on */
+    print_summary(s, end);
+    if (end == SS_FARM_STOPPED) return SS_EXIT_STOPPED;
+    return s->n_failed ? SS_EXIT_FAILED_POINTS : SS_EXIT_OK;
+}
+
+static void sweep_finish(sweep *s)
+{
+    ss_progress_destroy(s->progress);
+    ss_store_close(s->store, NULL);
+    ss_queue_destroy(s->queue);
+    ss_study_destroy(s->study);
+    ss_job_destroy(s->job);
+    ss_free(s->results);
+    ss_free(s->weights_dir);
+    ss_free(s->cost_s);
+    ss_free(s->attempt);
+    ss_free(s->stop_file);
+}
+
+static int parse_mode(const char *text, ss_progress_mode *mode, ss_error *error)
+{
+    static const char *const words[] = {"auto", "live", "plain", "none"}; /* in the enum's order */
+    *mode = SS_PROGRESS_AUTO;
+    for (size_t i = 0; text && i < 4; i++)
+        if (strcmp(text, words[i]) == 0) {
+            *mode = (ss_progress_mode)i;
+            return 0;
+        }
+    return text ? ss_fail(error, "--progress %s: one of auto, live, plain, none is expected", text) : 0;
+}
+
+static int run_opened(sweep *s, ss_error *error)
+{
+    s->trial = (ss_trial){s->study, s->weights_dir, should_stop, s};
+    if (ss_farm_rank() == 0 && s->n_before < s->n)
+        ss_log(SS_LOG_INFO, "%s: %zu of %zu points to do, %d working", s->results, s->n - s->n_before, s->n,
+               s->parallel ? ss_farm_size() - 1 : 1);
+    ss_farm_end end = run_farm(s, error);
+    if (ss_farm_rank() == 0) return close_sweep(s, end, error);
+    /* Rank 0 says how the sweep ended; what only this rank knows is worth a line of the log. */
+    if (end == SS_FARM_ERROR && error->text[0]) ss_log(SS_LOG_WARNING, "%s", error->text);
+    error->text[0] = '\0';
+    return SS_EXIT_OK;
+}
+
+int ss_cmd_run(const ss_arguments *arguments, ss_error *error)
+{
+    char who[32];
+    sweep s = {.parallel = ss_farm_size() > 1, .start_s = ss_clock_s()};
+    if (parse_mode(arguments->value[1], &s.mode, error)) {
+        if (ss_farm_rank() != 0) error->text[0] = '\0';
+        return SS_EXIT_USAGE;
+    }
+    snprintf(who, sizeof who, "rank %d", ss_farm_rank());
+    ss_log_configure(SS_LOG_INFO, ss_farm_rank() > 0 ? who : NULL);
+    ss_signals_catch();
+    int status = open_sweep(&s, arguments, error) ? SS_EXIT_USAGE : run_opened(&s, error);
+    sweep_finish(&s);
+    return status;
+}

@@ -1,0 +1,23 @@
+/* cmd_verify.c - checks a results file and its journal, and repairs them. */
+#include "app.h"
+
+static void say(void *ctx, const char *line)
+{
+    (void)ctx;
+    printf("%s\n", line);
+}
+
+int ss_cmd_verify(const ss_arguments *arguments, ss_error *error)
+{
+    const char *path = arguments->operand;
+    bool repair = arguments->value[0] != NULL;
+    int n_faults = ss_store_verify(path, repair, say, NULL, error);
+    if (n_faults < 0) return SS_EXIT_USAGE;
+    if (n_faults == 0) {
+        printf("%s: no fault found\n", path);
+        return SS_EXIT_OK;
+    }
+    printf("%s: %d %s %s\n", path, n_faults, n_faults == 1 ? "fault" : "faults",
+           repair ? "repaired" : "found; `sharpsweep verify --repair` repairs");
+    return repair ? SS_EXIT_OK : SS_EXIT_USAGE;
+}

@@ -1,0 +1,129 @@
+/* commands.c - the table of commands, and the program around it. */
+#include <errno.h>
+#include <string.h>
+
+#include "app.h"
+
+static const ss_option run_options[] = {
+    {"output", 'o', "RESULTS.h5", "the results file (default: the job's `output`, else JOB.h5 beside the job)"},
+    {"progress", 0, "MODE", "live, plain, none or auto: live on a terminal, else plain (default: auto)"},
+    {0},
+};
+static const ss_option plan_options[] = {
+    {"output", 'o', "RESULTS.h5", "the results file whose finished points count as done"},
+    {"ranks", 0, "N", "predict the wall time of N MPI ranks (default: this machine's cores)"},
+    {0},
+};
+static const ss_option status_options[] = {{0}};
+static const ss_option show_options[] = {
+    {"csv", 0, NULL, "every column, as CSV"},
+    {0},
+};
+static const ss_option curvature_options[] = {
+    {"weights", 'w', "FILE", "weights file: ours, or one written from PyTorch"},
+    {"point", 'p', "N", "whose settings to use, where the grid has several points (0 is the first)"},
+    {0},
+};
+static const ss_option verify_options[] = {
+    {"repair", 0, NULL, "repair what can be repaired"},
+    {0},
+};
+static const ss_option reference_options[] = {
+    {"schema", 0, NULL, "the JSON Schema that editors use, in place of the table of keys"},
+    {0},
+};
+
+static const ss_command commands[] = {
+    {"run", "JOB.yaml", "Run a sweep, or go on with it",
+     "Under mpirun or srun, rank 0 schedules and all other ranks work; alone, one process does both.\n"
+     "Run again, it continues: finished points are kept, new grid values are added, points whose\n"
+     "settings changed are refused with the difference shown. Ctrl-C, SIGTERM, SIGUSR1 or a file\n"
+     "RESULTS.h5.stop beside RESULTS.h5 stop it in order; a second Ctrl-C at once. (Under Open MPI's\n"
+     "mpirun a Ctrl-C leaves the ranks one second and mpirun ends with its own status, 1; USR1 sent to\n"
+     "mpirun, or the stop file, leave them the time they need.)\n"
+     "\n"
+     "Exit status: 0 every point finished, 2 bad command line, job or file (nothing changed),\n"
+     "3 finished but some points failed, 75 stopped early, state saved, run again; 1 an error in\n"
+     "the middle, such as a full disk: what was finished is kept.\n",
+     run_options, ss_cmd_run, true},
+    {"plan", "JOB.yaml", "Say what a sweep would do and cost; run nothing", NULL, plan_options, ss_cmd_plan, false},
+    {"status", "RESULTS.h5", "Say how far a sweep is, also while it runs", NULL, status_options, ss_cmd_status, false},
+    {"show", "RESULTS.h5", "Print results as a table", NULL, show_options, ss_cmd_show, false},
+    {"curvature", "JOB.yaml", "Measure lambda_max of given weights, without training", NULL, curvature_options,
+     ss_cmd_curvature, false},
+    {"verify", "RESULTS.h5", "Check a results file and its journal", NULL, verify_options, ss_cmd_verify, false},
+    {"reference", NULL, "Print the reference of all job keys", NULL, reference_options, ss_cmd_reference, false},
+};
+enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+const ss_command *ss_command_find(const char *name)
+{
+    for (size_t i = 0; name && i < N_COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0) return &commands[i];
+    return NULL;
+}
+
+static void print_help(FILE *out)
+{
+    fprintf(out, "sharpsweep - sweeps over training settings, measuring the sharpness of every minimum found\n\n"
+                 "Usage: sharpsweep COMMAND FILE [OPTIONS]\n\n");
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        char head[64];
+        snprintf(head, sizeof head, "%s %s", commands[i].name, commands[i].operand ? commands[i].operand : "");
+        fprintf(out, "  %-22s %s\n", head, commands[i].text);
+    }
+    fprintf(out, "\n  sharpsweep COMMAND --help explains a command; sharpsweep --version names this build.\n");
+}
+
+static int unknown_command(const char *name, ss_error *error)
+{
+    const char *words[N_COMMANDS + 1] = {NULL};
+    for (size_t i = 0; i < N_COMMANDS; i++) words[i] = commands[i].name;
+    const char *nearest = ss_word_nearest(name, words);
+    if (nearest)
+        ss_fail(error, "unknown command `%s`; did you mean `%s`?", name, nearest);
+    else
+        ss_fail(error, "unknown command `%s`; `sharpsweep --help` lists them", name);
+    return SS_EXIT_USAGE;
+}
+
+static int run_command(int argc, char **argv, ss_error *error)
+{
+    const char *name = argc > 1 ? argv[1] : NULL;
+    if (!name) {
+        print_help(stderr);
+        return SS_EXIT_USAGE;
+    }
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        const ss_command *about = argc > 2 ? ss_command_find(argv[2]) : NULL;
+        if (about)
+            ss_command_help(about, stdout);
+        else
+            print_help(stdout);
+        return SS_EXIT_OK;
+    }
+    if (strcmp(name, "--version") == 0) {
+        printf("sharpsweep %s (%s)\n", ss_version(), ss_commit());
+        return SS_EXIT_OK;
+    }
+    const ss_command *command = ss_command_find(name);
+    if (!command) return unknown_command(name, error);
+    ss_arguments arguments;
+    int rc = ss_arguments_parse(command, argc - 2, argv + 2, &arguments, error);
+    if (rc) return rc > 0 ? SS_EXIT_OK : SS_EXIT_USAGE;
+    return command->run(&arguments, error);
+}
+
+int ss_app_main(int argc, char **argv)
+{
+    ss_error error = {{0}};
+    int status = run_command(argc, argv, &error);
+    if (ss_farm_rank() != 0) return SS_EXIT_OK; /* rank 0 speaks for all, and its status is the sweep's */
+    if (error.text[0]) {
+        fprintf(stderr, "sharpsweep: %s\n", error.text);
+    } else if (fflush(stdout) || ferror(stdout)) {
+        fprintf(stderr, "sharpsweep: cannot write to standard output: %s\n", strerror(errno));
+        if (status == SS_EXIT_OK) status = SS_EXIT_ERROR;
+    }
+    return status;
+}

@@ -1,0 +1,118 @@
+/* model.c - a point's settings in the words of data, nn, train and sharp. */
+#include "trial.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t count_or_zero(int64_t count) /* SS_WORD (all, full, batch) is 0 below */
+{
+    return count < 0 ? 0 : (uint32_t)count;
+}
+
+static ss_layer layer_from_text(const ss_layer_text *t)
+{
+    ss_layer layer = {.units = (int)t->units, .kernel = (int)t->kernel, .stride = (int)t->stride,
+                      .padding = (int)t->padding, .bias = t->bias, .projection = t->projection, .p = t->p};
+    const char *const *types = ss_layer_types();
+    layer.type = "end";           /* closes a residual block: no row of the table */
+    for (size_t i = 0; types[i]; i++)
+        if (strcmp(types[i], t->type) == 0) layer.type = types[i];
+    return layer;
+}
+
+static int layers_from_text(const char *text, ss_layers *list, ss_error *error)
+{
+    ss_layer_text t;
+    const char *cursor = text;
+    while (ss_layer_text_next(&cursor, &t) == 1) {
+        ss_layer layer = layer_from_text(&t);
+        if (ss_layers_add(list, &layer, error)) return -1;
+    }
+    return 0;
+}
+
+ss_net *ss_model_create(const ss_settings *s, const ss_dataset *data, ss_error *error)
+{
+    ss_layers list = {0};
+    ss_net *net = NULL;
+    ss_shape input = {data->h, data->w, data->c};
+    ss_model_options options = {
+        .network = s->network, .activation = s->activation, .widths = s->widths, .n_widths = (size_t)s->n_widths,
+        .batch_norm = s->batch_norm, .dropout = s->dropout, .loss = s->loss,
+    };
+    if (strcmp(s->network, "layers") == 0 && layers_from_text(s->layers, &list, error)) goto done;
+    if (ss_model_layers(&options, data->n_classes, &list, error)) goto done;
+    net = ss_net_create(&list, input, data->n_classes, s->loss, error);
+done:
+    ss_layers_finish(&list);
+    return net;
+}
+
+const char *ss_model_init_scheme(const ss_settings *s)
+{
+    if (strcmp(s->init, "auto") != 0) return s->init;
+    return strcmp(s->network, "vgg11") == 0 ? "study" : "pytorch";
+}
+
+ss_data_options ss_model_data(const ss_settings *s)
+{
+    return (ss_data_options){
+        .name = s->dataset, .dir = s->data_dir,
+        .train_examples = count_or_zero(s->train_examples), .test_examples = count_or_zero(s->test_examples),
+        .train_subset = s->train_subset, .test_subset = s->test_subset, .standardise = s->standardise,
+        .synthetic_train = (uint32_t)s->synthetic_train, .synthetic_test = (uint32_t)s->synthetic_test,
+        .synthetic_size = (int)s->synthetic_size, .synthetic_channels = (int)s->synthetic_channels,
+        .synthetic_classes = (int)s->synthetic_classes, .synthetic_noise = s->synthetic_noise,
+        .synthetic_seed = (uint64_t)s->synthetic_seed,
+    };
+}
+
+ss_train_options ss_model_training(const ss_settings *s)
+{
+    return (ss_train_options){
+        .learning_rate = s->learning_rate, .momentum = s->momentum, .weight_decay = s->weight_decay, .nesterov = s->nesterov,
+        .batch_size = count_or_zero(s->batch_size), .schedule = s->schedule, .step_epochs = s->step_epochs,
+        .step_factor = s->step_factor, .warmup_epochs = s->warmup_epochs, .sam_rho = s->sam_rho,
+        .sam_m = count_or_zero(s->sam_m), .sam_decay_in_ascent = s->sam_decay_in_ascent,
+        .sam_update_statistics_twice = s->sam_update_statistics_twice, .ghost_batch = (uint32_t)s->ghost_batch,
+        .micro_batch = (uint32_t)s->micro_batch, .max_epochs = s->max_epochs,
+        .evaluate_every_epochs = s->evaluate_every_epochs,
+        .max_steps = s->max_steps < 0 ? -1 : s->max_steps, .target_train_accuracy = s->target_train_accuracy,
+        .target_train_loss = s->target_train_loss, .divergence_loss = s->divergence_loss, .seed = (uint64_t)s->seed,
+        .init = ss_model_init_scheme(s),
+    };
+}
+
+/* Ghost batches of the Hessian as in training: min(B, ghost_batch), B at most the training set. */
+static uint32_t hessian_ghost_batch(const ss_settings *s, uint32_t n_train)
+{
+    if (s->curvature_ghost_batch > 0) return (uint32_t)s->curvature_ghost_batch;
+    int64_t batch = s->batch_size < 0 || s->batch_size > n_train ? n_train : s->batch_size;
+    return (uint32_t)(batch < s->ghost_batch ? batch : s->ghost_batch);
+}
+
+ss_hessian_options ss_model_hessian(const ss_settings *s, uint32_t n_train, double memory_bytes)
+{
+    double cache = memory_bytes / 3, most = 4.0 * (1u << 30);
+    uint32_t examples = count_or_zero(s->curvature_examples);
+    return (ss_hessian_options){
+        .examples = examples >= n_train ? 0 : examples, .subset = s->curvature_subset,
+        .batch_norm = s->curvature_batch_norm, .ghost_batch = hessian_ghost_batch(s, n_train),
+        .micro_batch = (uint32_t)s->micro_batch, .l2 = s->curvature_weight_decay ? s->weight_decay : 0,
+        .cache_bytes = (size_t)(cache < most ? cache : most),
+    };
+}
+
+ss_lanczos_options ss_model_lanczos(const ss_settings *s)
+{
+    return (ss_lanczos_options){.k = (int)s->eigenvalues, .tolerance = s->curvature_tolerance,
+                                .max_products = (int)s->curvature_max_hvp, .seed = (uint64_t)s->curvature_seed};
+}
+
+int ss_model_threads(const ss_settings *s)
+{
+    const char *text = getenv("SLURM_CPUS_PER_TASK");
+    long cpus = text ? strtol(text, NULL, 10) : 0;
+    if (s->threads > 1) return (int)s->threads;
+    return cpus > 1 && cpus <= 1024 ? (int)cpus : 1;
+}

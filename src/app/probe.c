@@ -1,0 +1,63 @@
+/* probe.c - how fast is this machine at what the sweep will do? A few gradients of one of its networks, timed. */
+#include "trial.h"
+
+/* Forward, and backward twice that: 3 passes of 2 operations per multiply-accumulate. */
+#define FLOPS_PER_MAC 6.0
+#define PROBE_S 0.3
+
+static uint32_t probe_batch(const ss_settings *s, uint32_t n_train)
+{
+    int64_t n = s->batch_size < 0 || s->batch_size > s->micro_batch ? s->micro_batch : s->batch_size;
+    n = n > 64 ? 64 : n;
+    return (uint32_t)(n < n_train ? n : n_train);
+}
+
+static double time_gradients(const ss_net *net, ss_tape *tape, ss_scratch *scratch, ss_real *theta, ss_real *grad, size_t n)
+{
+    ss_pass pass = {.theta = theta, .n = n};
+    double start_s = 0, took_s;
+    int n_timed = -1;             /* the first one warms up */
+    do {
+        if (n_timed == 0) start_s = ss_clock_s();
+        ss_net_forward(net, &pass, tape, scratch, NULL);
+        ss_net_backward(net, &pass, 1.0 / (double)n, tape, scratch, grad);
+        took_s = ++n_timed > 0 ? ss_clock_s() - start_s : 0;
+    } while (n_timed < 2 || took_s < PROBE_S);
+    return took_s / n_timed;
+}
+
+double ss_probe_flops(const ss_study *study, size_t point, ss_error *error)
+{
+    ss_settings s;
+    double flops = -1;
+    ss_tape *tape = NULL;
+    ss_scratch *scratch = NULL;
+    ss_real *theta = NULL, *stats = NULL, *grad = NULL;
+    ss_grid_settings(ss_study_grid(study), point, &s);
+    const ss_dataset *data = ss_study_data(study, &s);
+    uint32_t n = probe_batch(&s, data->train.n);
+    ss_net *net = ss_model_create(&s, data, error);
+    if (!net) goto done;
+    ss_blas_set_threads(1);
+    tape = ss_tape_create(net, n, true, error);
+    scratch = tape ? ss_scratch_create(net, n, false, error) : NULL;
+    if (!scratch) goto done;
+    theta = ss_alloc(net->n_params, sizeof *theta);
+    grad = ss_alloc(net->n_params, sizeof *grad);
+    stats = ss_alloc(net->n_stats, sizeof *stats);
+    if (!theta || !grad || !stats) {
+        ss_fail(error, "no memory to time a gradient of %zu parameters", net->n_params);
+        goto done;
+    }
+    ss_net_init(net, ss_model_init_scheme(&s), 0, theta, stats);
+    ss_dataset_batch(data, &data->train, NULL, 0, n, ss_tape_input(tape), ss_tape_labels(tape));
+    flops = FLOPS_PER_MAC * net->macs_per_example * n / time_gradients(net, tape, scratch, theta, grad, n);
+done:
+    ss_free(theta);
+    ss_free(grad);
+    ss_free(stats);
+    ss_scratch_destroy(scratch);
+    ss_tape_destroy(tape);
+    ss_net_destroy(net);
+    return flops;
+}

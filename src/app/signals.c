@@ -1,0 +1,33 @@
+/* signals.c - SIGINT, SIGTERM and SIGUSR1 set one flag; whoever works looks at it between two steps. The handler of SIGINT
+ * serves once: a second Ctrl-C ends the program at once, which the journal survives. */
+#include <signal.h>
+#include <string.h>
+
+#include "app.h"
+
+static volatile sig_atomic_t came;
+
+static void note(int signal_number)
+{
+    (void)signal_number;
+    came = 1;
+}
+
+void ss_signals_catch(void)
+{
+    static const int caught[] = {SIGINT, SIGTERM, SIGUSR1};
+    for (size_t i = 0; i < sizeof caught / sizeof *caught; i++) {
+        struct sigaction action;
+        memset(&action, 0, sizeof action);
+        action.sa_handler = note;
+        action.sa_flags = SA_RESTART;
+        if (caught[i] == SIGINT) action.sa_flags |= (int)SA_RESETHAND;
+        sigemptyset(&action.sa_mask);
+        sigaction(caught[i], &action, NULL);
+    }
+}
+
+bool ss_signal_came(void)
+{
+    return came != 0;
+}

@@ -1,0 +1,223 @@
+/* trial.c - one point of the grid from settings to record: network, training, curvature, weights.
+ * What happens to a point is an outcome in its record; only an interruption leaves none. */
+#include "trial.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app.h"
+
+typedef struct run {
+    const ss_trial *trial;
+    ss_settings settings;
+    const ss_dataset *data;
+    ss_record *record;
+    ss_net *net;
+    ss_trainer *trainer;
+    ss_hessian *hessian;          /* made when first needed */
+    ss_real *grad;                /* (n_params) for tracked rows */
+    double curvature_s;
+    bool interrupted;
+} run;
+
+static bool should_stop(void *ctx)
+{
+    const ss_trial *trial = ((const run *)ctx)->trial;
+    return trial->should_stop && trial->should_stop(trial->ctx);
+}
+
+static int make_hessian(run *r, ss_error *error)
+{
+    if (r->hessian) return 0;
+    ss_hessian_options options = ss_model_hessian(&r->settings, r->data->train.n, ss_memory_share_bytes());
+    r->hessian = ss_hessian_create(r->net, r->data, &options, error);
+    if (!r->hessian) return -1;
+    ss_hessian_set_stop(r->hessian, should_stop, r);
+    return 0;
+}
+
+/* 1 from the floors below means interrupted; inside the trainer's hooks that travels as an error with a flag beside it. */
+static int interrupt(run *r)
+{
+    r->interrupted = true;
+    return -1;
+}
+
+static int track_row(run *r, ss_error *error)
+{
+    ss_trainer *t = r->trainer;
+    ss_lambda lambda = {0};
+    ss_lanczos_options lanczos = ss_model_lanczos(&r->settings);
+    if (make_hessian(r, error)) return -1;
+    int rc = ss_lambda_measure(r->hessian, t->theta, t->stats, &lanczos, &lambda, error);
+    if (rc == 0) {
+        int64_t per_epoch = (int64_t)ss_trainer_steps_per_epoch(t);
+        double lr = ss_learning_rate(&t->options, t->step, per_epoch);
+        double loss = ss_hessian_loss(r->hessian, r->grad);
+        double row[] = {(double)t->step / (double)per_epoch, (double)t->step, lr, lambda.lambda_max, lambda.residual,
+                        lambda.converged, (double)lambda.hvp_count, lr * lambda.lambda_max, loss,
+                        ss_norm(r->net->n_params, r->grad)};
+        if (ss_series_append(&r->record->track, row)) rc = ss_fail(error, "no memory for tracked curvature");
+    }
+    ss_lambda_finish(&lambda);
+    return rc == 1 ? interrupt(r) : rc;
+}
+
+static int track(run *r, ss_error *error)
+{
+    double start_s = ss_clock_s();
+    int rc = track_row(r, error);
+    r->curvature_s += ss_clock_s() - start_s;
+    return rc;
+}
+
+/* Before each step and after the last: the end of an epoch is the start of the next. */
+static int on_step(void *ctx, ss_trainer *t, ss_error *error)
+{
+    run *r = ctx;
+    int64_t every_steps = r->settings.track_every_steps, every_epochs = r->settings.track_every_epochs;
+    bool border = t->step == t->epoch * (int64_t)ss_trainer_steps_per_epoch(t);
+    bool due = (every_steps > 0 && t->step % every_steps == 0) || (every_epochs > 0 && border && t->epoch % every_epochs == 0);
+    return due ? track(r, error) : 0;
+}
+
+static int on_epoch(void *ctx, ss_trainer *t, const ss_epoch_row *row, ss_error *error)
+{
+    run *r = ctx;
+    double values[] = {row->epoch, row->step, row->learning_rate, row->train_loss, row->train_accuracy,
+                       row->test_loss, row->test_accuracy, row->gradient_norm};
+    (void)t;
+    return ss_series_append(&r->record->history, values) ? ss_fail(error, "no memory for the history") : 0;
+}
+
+static void note_end(run *r, ss_train_end end, const ss_epoch_row *last)
+{
+    static const struct { int64_t status, reason; } ends[] = {
+        [SS_TRAIN_RUNNING] = {SS_FAILED, SS_STOP_ERROR},
+        [SS_TRAIN_ACCURACY] = {SS_DONE, SS_STOP_TRAIN_ACCURACY},
+        [SS_TRAIN_LOSS] = {SS_DONE, SS_STOP_TRAIN_LOSS},
+        [SS_TRAIN_MAX_EPOCHS] = {SS_EPOCH_LIMIT, SS_STOP_MAX_EPOCHS},
+        [SS_TRAIN_MAX_STEPS] = {SS_EPOCH_LIMIT, SS_STOP_MAX_STEPS},
+        [SS_TRAIN_DIVERGED] = {SS_DIVERGED, SS_STOP_DIVERGED},
+        [SS_TRAIN_INTERRUPTED] = {SS_PENDING, SS_STOP_NONE},
+    };
+    bool has_target = r->settings.target_train_accuracy > 0 || r->settings.target_train_loss > 0;
+    ss_record *record = r->record;
+    record->status = ends[end].status;
+    record->stop_reason = ends[end].reason;
+    if (record->status == SS_EPOCH_LIMIT && !has_target) record->status = SS_DONE; /* a limit alone is what was asked for */
+    record->train_loss = last->train_loss;
+    record->train_accuracy = last->train_accuracy;
+    record->test_loss = last->test_loss;
+    record->test_accuracy = last->test_accuracy;
+    record->gradient_norm = last->gradient_norm;
+    record->epochs = r->trainer->epoch;
+    record->steps = r->trainer->step;
+}
+
+static int train(run *r, ss_train_end *end, ss_epoch_row *last, ss_error *error)
+{
+    ss_train_options options = ss_model_training(&r->settings);
+    ss_train_hooks hooks = {r, on_epoch, NULL, should_stop};
+    if (r->settings.track_every_steps > 0 || r->settings.track_every_epochs > 0) hooks.on_step = on_step;
+    r->net = ss_model_create(&r->settings, r->data, error);
+    if (!r->net) return -1;
+    r->record->n_parameters = (int64_t)r->net->n_params;
+    r->trainer = ss_trainer_create(r->net, r->data, &options, error);
+    r->grad = ss_alloc(r->net->n_params, sizeof *r->grad);
+    if (!r->trainer) return -1;
+    if (!r->grad) return ss_fail(error, "no memory for a gradient of %zu numbers", r->net->n_params);
+    double start_s = ss_clock_s();
+    int rc = ss_trainer_run(r->trainer, &hooks, end, last, error);
+    r->record->train_s = ss_clock_s() - start_s - r->curvature_s;
+    if (rc == 0 && *end == SS_TRAIN_INTERRUPTED) return interrupt(r);
+    return rc;
+}
+
+static int measure(run *r, double learning_rate, ss_error *error)
+{
+    ss_lambda lambda = {0};
+    ss_record *record = r->record;
+    double start_s = ss_clock_s();
+    if (make_hessian(r, error)) return -1;
+    int rc = ss_measure(r->trainer, &r->settings, r->hessian, &lambda, error);
+    r->curvature_s += ss_clock_s() - start_s;
+    if (rc == 0) {
+        record->lambda_max = lambda.lambda_max;
+        record->lambda_residual = lambda.residual;
+        record->lambda_converged = lambda.converged;
+        record->hvp_count = lambda.hvp_count;
+        record->lr_lambda_max = learning_rate * lambda.lambda_max;
+        record->n_eigenvalues = (size_t)lambda.k;
+        record->eigenvalue = lambda.eigenvalue; /* the record owns them now */
+        lambda.eigenvalue = NULL;
+    }
+    ss_lambda_finish(&lambda);
+    return rc == 1 ? interrupt(r) : rc;
+}
+
+static int save_weights(run *r, ss_error *error)
+{
+    if (!r->settings.save_weights || !r->trial->weights_dir) return 0;
+    char id[SS_ID_BYTES], path[4096];
+    ss_point_identify(&r->settings, ss_study_digest(r->trial->study), id);
+    int n = snprintf(path, sizeof path, "%s/%s.h5", r->trial->weights_dir, id);
+    if (n < 0 || (size_t)n >= sizeof path) return ss_fail(error, "%s: the path is too long", r->trial->weights_dir);
+    if (ss_make_folder_of(path, error)) return -1;
+    return ss_weights_save(r->net, r->trainer->theta, r->trainer->stats, path, error);
+}
+
+static int run_point(run *r, ss_error *error)
+{
+    ss_train_end end = SS_TRAIN_RUNNING;
+    ss_epoch_row last = {0};
+    if (train(r, &end, &last, error)) return -1;
+    bool usable = end != SS_TRAIN_DIVERGED; /* of weights that are not finite there is nothing to measure or to keep */
+    if (usable && (measure(r, last.learning_rate, error) || save_weights(r, error))) return -1;
+    note_end(r, end, &last);
+    return 0;
+}
+
+static void run_finish(run *r)
+{
+    ss_hessian_destroy(r->hessian);
+    ss_trainer_destroy(r->trainer);
+    ss_net_destroy(r->net);
+    ss_free(r->grad);
+}
+
+/* A record that says what went wrong, and nothing that might be taken for a result. */
+static void note_failure(ss_record *record, const ss_error *why)
+{
+    double train_s = record->train_s;
+    ss_record_finish(record);
+    ss_record_init(record);
+    record->status = SS_FAILED;
+    record->stop_reason = SS_STOP_ERROR;
+    record->train_s = train_s;
+    snprintf(record->error, sizeof record->error, "%.*s", (int)sizeof record->error - 1, why->text);
+}
+
+int ss_trial_run(const ss_trial *trial, size_t point, ss_record *record, ss_error *error)
+{
+    ss_error why = {{0}};
+    run r = {.trial = trial, .record = record};
+    (void)error;                  /* nothing here concerns the whole sweep: the data are in memory */
+    ss_grid_settings(ss_study_grid(trial->study), point, &r.settings);
+    r.data = ss_study_data(trial->study, &r.settings);
+    ss_blas_set_threads(ss_model_threads(&r.settings));
+    int rc = run_point(&r, &why);
+    if (rc && r.interrupted) {
+        run_finish(&r);
+        return 1;
+    }
+    if (rc) note_failure(record, &why);
+    record->curvature_s = r.curvature_s;
+    record->peak_memory_bytes = ss_memory_peak_bytes();
+    record->worker = ss_farm_rank();
+    snprintf(record->host, sizeof record->host, "%s", ss_host_name());
+    ss_time_now(record->finished);
+    run_finish(&r);
+    return 0;
+}

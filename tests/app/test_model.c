@@ -1,0 +1,157 @@
+/* test_model.c - settings in the words of the lower floors; jobs whose networks and data do not fit. */
+#include "../../src/app/trial.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../suite.h"
+
+static ss_job *parse(const char *text)
+{
+    ss_error error = {{0}};
+    ss_job *job = ss_job_parse(text, "job.yaml", &error);
+    if (!job) fprintf(stderr, "\n    %s\n", error.text);
+    return job;
+}
+
+static void test_words(void)
+{
+    ss_settings s;
+    ss_settings_default(&s);
+    s.batch_size = s.sam_m = s.max_steps = s.train_examples = SS_WORD;
+    s.test_examples = 7;
+    ss_train_options t = ss_model_training(&s);
+    CU_ASSERT_EQUAL(t.batch_size, 0);
+    CU_ASSERT_EQUAL(t.sam_m, 0);
+    CU_ASSERT_EQUAL(t.max_steps, -1);
+    CU_ASSERT_STRING_EQUAL(t.init, "pytorch");
+    ss_data_options d = ss_model_data(&s);
+    CU_ASSERT_EQUAL(d.train_examples, 0);
+    CU_ASSERT_EQUAL(d.test_examples, 7);
+    s.batch_size = 32;
+    s.sam_m = 8;
+    s.max_steps = 5;
+    s.network = "vgg11";
+    t = ss_model_training(&s);
+    CU_ASSERT(t.batch_size == 32 && t.sam_m == 8 && t.max_steps == 5);
+    CU_ASSERT_STRING_EQUAL(t.init, "study");
+    s.init = "pytorch";
+    CU_ASSERT_STRING_EQUAL(ss_model_init_scheme(&s), "pytorch");
+    s.network = "mlp";
+    s.init = "study";
+    CU_ASSERT_STRING_EQUAL(ss_model_init_scheme(&s), "study");
+}
+
+static void test_threads(void)
+{
+    ss_settings s;
+    ss_settings_default(&s);
+    static const struct { const char *cpus; int64_t job; int expected; } cases[] = {
+        {NULL, 1, 1}, {NULL, 4, 4}, {"8", 1, 8}, {"8", 2, 2}, {"1", 1, 1}, {"", 1, 1}, {"junk", 1, 1}, {"-3", 1, 1},
+        {"99999999", 1, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (cases[i].cpus)
+            setenv("SLURM_CPUS_PER_TASK", cases[i].cpus, 1);
+        else
+            unsetenv("SLURM_CPUS_PER_TASK");
+        s.threads = cases[i].job;
+        CU_ASSERT_EQUAL(ss_model_threads(&s), cases[i].expected);
+    }
+    unsetenv("SLURM_CPUS_PER_TASK");
+}
+
+static void test_hessian(void)
+{
+    static const struct { int64_t batch, ghost, curvature_ghost, examples; uint32_t n_train, expected_ghost, expected_examples; }
+    cases[] = {
+        {32, 1000, SS_WORD, 1000, 60000, 32, 1000},
+        {5000, 1000, SS_WORD, 1000, 60000, 1000, 1000},
+        {SS_WORD, 1000, SS_WORD, SS_WORD, 60000, 1000, 0},
+        {SS_WORD, 1000, SS_WORD, 1000, 300, 300, 0}, /* more than there are: all */
+        {32, 1000, 64, 300, 300, 64, 0},
+        {100, 50, SS_WORD, 10, 300, 50, 10},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ss_settings s;
+        ss_settings_default(&s);
+        s.batch_size = cases[i].batch;
+        s.ghost_batch = cases[i].ghost;
+        s.curvature_ghost_batch = cases[i].curvature_ghost;
+        s.curvature_examples = cases[i].examples;
+        s.weight_decay = 0.25;
+        ss_hessian_options h = ss_model_hessian(&s, cases[i].n_train, 3e9);
+        CU_ASSERT_EQUAL(h.ghost_batch, cases[i].expected_ghost);
+        CU_ASSERT_EQUAL(h.examples, cases[i].expected_examples);
+        CU_ASSERT(h.l2 == 0 && h.cache_bytes <= 1000000000u && h.cache_bytes > 0);
+        s.curvature_weight_decay = true;
+        CU_ASSERT(ss_model_hessian(&s, cases[i].n_train, 3e9).l2 == 0.25);
+    }
+}
+
+static void test_study(void)
+{
+    ss_error error = {{0}};
+    ss_job *job = parse("data: {dataset: synthetic, synthetic_train: 64, synthetic_test: 32}\n"
+                        "model: {network: mlp, widths: [8]}\n"
+                        "training: {batch_size: 16}\ncurvature: {curvature_examples: all}\n"
+                        "grid: {batch_norm: [false, true], learning_rate: [0.1, 0.2], train_examples: [32, 64]}\n");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(job);
+    ss_study *study = ss_study_create(job, &error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(study);
+    CU_ASSERT_EQUAL(ss_grid_count(ss_study_grid(study)), 8);
+    CU_ASSERT_EQUAL(ss_study_n_networks(study), 4); /* batch norm or not, on each of two subsets */
+    CU_ASSERT_EQUAL(strlen(ss_study_digest(study)), SS_DIGEST_BYTES - 1);
+    for (size_t i = 0; i < 8; i++) {
+        ss_settings s;
+        ss_grid_settings(ss_study_grid(study), i, &s);
+        CU_ASSERT_EQUAL(ss_study_data(study, &s)->train.n, (uint32_t)s.train_examples);
+        const ss_work_size *w = ss_study_work(study, &s);
+        /* 64 pixels, 8 hidden units, 4 classes; batch norm adds scale and shift of 8 */
+        CU_ASSERT_EQUAL(w->n_parameters, 64 * 8 + 8 + 8 * 4 + 4 + (s.batch_norm ? 16 : 0));
+        CU_ASSERT_EQUAL(w->n_train, (double)s.train_examples);
+    }
+    ss_cost cost[8];
+    ss_study_costs(study, 1e9, cost);
+    CU_ASSERT(cost[0].train_s > 0 && cost[0].curvature_s > 0 && cost[1].train_s > cost[0].train_s);
+    ss_study_destroy(study);
+    ss_job_destroy(job);
+}
+
+#define SET "data: {dataset: synthetic, synthetic_train: 64, synthetic_test: 32}\ncurvature: {curvature_examples: all}\n"
+#define SYNTHETIC SET "training: {batch_size: 16}\n"
+
+/* Jobs that parse and whose points cannot run; every part of the sentence that must be there. */
+static void test_misfits(void)
+{
+    static const struct { const char *text, *part[3]; } cases[] = {
+        {SET "training: {batch_size: 65}\n", {"job.yaml", "batch_size 65", "64 training examples"}},
+        {SET "grid: {batch_size: [16, full, 100]}\n", {"job.yaml", "batch_size 100", "full"}},
+        {SYNTHETIC "model: {network: layers, layers: [flatten, {linear: {units: 3}}]}\n", {"job.yaml", "3", "4"}},
+        {SYNTHETIC "model: {network: layers, layers: [{conv2d: {units: 4, kernel: 9}}, flatten, {linear: {units: 4}}]}\n",
+         {"job.yaml", "conv2d", "8"}},
+        {SYNTHETIC "model: {network: layers, layers: [{conv2d: {units: 4, kernel: 3}}, relu]}\n", {"job.yaml", "4", NULL}},
+        {SYNTHETIC "model: {network: vgg11}\n", {"job.yaml", "vgg11", "8"}},
+        {"data: {dataset: idx, data_dir: does-not-exist}\n", {"does-not-exist", NULL, NULL}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ss_error error = {{0}};
+        ss_job *job = parse(cases[i].text);
+        CU_ASSERT_PTR_NOT_NULL(job);
+        if (!job) continue;
+        ss_study *study = ss_study_create(job, &error);
+        CU_ASSERT_PTR_NULL(study);
+        for (size_t k = 0; k < 3 && cases[i].part[k]; k++) {
+            if (!strstr(error.text, cases[i].part[k]))
+                fprintf(stderr, "\n    case %zu: `%s` lacks `%s`\n", i, error.text, cases[i].part[k]);
+            CU_ASSERT(strstr(error.text, cases[i].part[k]) != NULL);
+        }
+        ss_study_destroy(study);
+        ss_job_destroy(job);
+    }
+}
+
+static const ss_case cases[] = {
+    {"words and counts", test_words}, {"threads", test_threads}, {"Hessian options", test_hessian},
+    {"study", test_study}, {"misfits", test_misfits}};
+SS_SUITE("app, model", cases)

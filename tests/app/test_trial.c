@@ -1,0 +1,259 @@
+/* test_trial.c - the seam's other side on the synthetic set: every outcome, and what a record must hold. */
+#include "../../src/app/trial.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../src/app/app.h"
+#include "../suite.h"
+
+#define BASE "data: {dataset: synthetic, synthetic_train: 64, synthetic_test: 32, synthetic_noise: 0.2}\n"
+#define MODEL "model: {network: mlp, widths: [8], activation: tanh}\n"
+
+typedef struct bench { ss_job *job; ss_study *study; ss_trial trial; } bench;
+
+static bench bench_open(const char *text)
+{
+    ss_error error = {{0}};
+    bench b = {.job = ss_job_parse(text, "job.yaml", &error)};
+    if (b.job) b.study = ss_study_create(b.job, &error);
+    if (!b.study) fprintf(stderr, "\n    %s\n", error.text);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(b.study);
+    b.trial.study = b.study;
+    return b;
+}
+
+static void bench_close(bench *b)
+{
+    ss_study_destroy(b->study);
+    ss_job_destroy(b->job);
+}
+
+static ss_record run(const bench *b, size_t point, int expected)
+{
+    ss_error error = {{0}};
+    ss_record r;
+    ss_record_init(&r);
+    CU_ASSERT_EQUAL(ss_trial_run(&b->trial, point, &r, &error), expected);
+    return r;
+}
+
+static void test_outcomes(void)
+{
+    static const struct { const char *what, *training; int64_t status, reason, epochs, steps; } cases[] = {
+        {"accuracy", "{learning_rate: 0.5, batch_size: 16, target_train_accuracy: 0.9}", SS_DONE, SS_STOP_TRAIN_ACCURACY, -1, -1},
+        {"loss", "{learning_rate: 0.5, batch_size: 16, target_train_accuracy: 0, target_train_loss: 0.5}", SS_DONE,
+         SS_STOP_TRAIN_LOSS, -1, -1},
+        {"epochs, no target", "{max_epochs: 3, batch_size: 16, target_train_accuracy: 0}", SS_DONE, SS_STOP_MAX_EPOCHS, 3, 12},
+        {"epochs, target missed", "{max_epochs: 2, batch_size: full, learning_rate: 1e-6}", SS_EPOCH_LIMIT, SS_STOP_MAX_EPOCHS,
+         2, 2},
+        {"steps, no target", "{max_steps: 5, batch_size: 16, target_train_accuracy: 0}", SS_DONE, SS_STOP_MAX_STEPS, 1, 5},
+        {"steps, target missed", "{max_steps: 5, batch_size: 16, learning_rate: 1e-6}", SS_EPOCH_LIMIT, SS_STOP_MAX_STEPS, 1, 5},
+        {"diverged", "{learning_rate: 1e30, batch_size: 16, target_train_accuracy: 0}", SS_DIVERGED, SS_STOP_DIVERGED, -1, -1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[1024];
+        snprintf(text, sizeof text, BASE MODEL "training: %s\ncurvature: {curvature_examples: all}\n", cases[i].training);
+        bench b = bench_open(text);
+        ss_record r = run(&b, 0, 0);
+        if (r.status != cases[i].status || r.stop_reason != cases[i].reason)
+            fprintf(stderr, "\n    %s: %s, %s %s\n", cases[i].what, ss_status_name[r.status], ss_stop_name[r.stop_reason], r.error);
+        CU_ASSERT_EQUAL(r.status, cases[i].status);
+        CU_ASSERT_EQUAL(r.stop_reason, cases[i].reason);
+        if (cases[i].epochs >= 0) CU_ASSERT_EQUAL(r.epochs, cases[i].epochs);
+        if (cases[i].steps >= 0) CU_ASSERT_EQUAL(r.steps, cases[i].steps);
+        bool diverged = cases[i].status == SS_DIVERGED;
+        CU_ASSERT_EQUAL(isnan(r.lambda_max) != 0, diverged);
+        CU_ASSERT_EQUAL(r.n_parameters, 64 * 8 + 8 + 8 * 4 + 4);
+        CU_ASSERT(r.train_s >= 0 && r.curvature_s >= 0 && r.peak_memory_bytes > 1e6 && r.host[0] && r.finished[0]);
+        if (!diverged) {
+            CU_ASSERT(r.hvp_count > 0 && r.lambda_residual >= 0 && r.n_eigenvalues == 1);
+            CU_ASSERT(!r.lambda_converged || r.lambda_residual <= 1e-3);
+            CU_ASSERT(r.train_accuracy >= 0 && r.train_accuracy <= 1 && isfinite(r.test_loss));
+            CU_ASSERT(r.history.n_rows >= 1);
+        }
+        ss_record_finish(&r);
+        bench_close(&b);
+    }
+}
+
+static void test_deterministic(void)
+{
+    bench b = bench_open(BASE MODEL "training: {max_epochs: 3, batch_size: 16}\ncurvature: {curvature_examples: all}\n"
+                         "grid: {dropout: [0, 0.3], batch_norm: [false, true], sam_rho: [0, 0.05], seed: [0, 1]}\n");
+    size_t n = ss_grid_count(ss_study_grid(b.study));
+    ss_record first[16];
+    CU_ASSERT_EQUAL_FATAL(n, 16);
+    for (size_t i = 0; i < n; i++) first[i] = run(&b, i, 0);
+    for (size_t i = n; i-- > 0;) { /* another order */
+        ss_record again = run(&b, i, 0);
+        CU_ASSERT(ss_record_same(&first[i], &again));
+        ss_record_finish(&again);
+    }
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < i; k++) CU_ASSERT(first[i].lambda_max != first[k].lambda_max); /* every axis matters */
+    for (size_t i = 0; i < n; i++) ss_record_finish(&first[i]);
+    bench_close(&b);
+}
+
+static void test_tracking(void)
+{
+    bench b = bench_open(BASE MODEL "training: {max_steps: 6, batch_size: 16, target_train_accuracy: 0, learning_rate: 0.2}\n"
+                         "curvature: {curvature_examples: all, track_every_steps: 2, track_every_epochs: 1}\n");
+    ss_record r = run(&b, 0, 0);
+    size_t n = r.track.n_columns;
+    static const double steps[] = {0, 2, 4, 6}; /* the epoch's end at step 4 is no second row */
+    CU_ASSERT_EQUAL_FATAL(r.track.n_rows, 4);
+    for (size_t i = 0; i < 4; i++) {
+        const double *row = r.track.value + i * n;
+        CU_ASSERT(row[0] == steps[i] / 4 && row[1] == steps[i] && row[2] == 0.2);
+        CU_ASSERT(row[7] == row[2] * row[3]);
+        CU_ASSERT(isfinite(row[8]) && row[9] > 0);
+    }
+    CU_ASSERT(r.track.value[3 * n + 3] == r.lambda_max); /* tracking and the end measure the same thing */
+    CU_ASSERT(r.lr_lambda_max == 0.2 * r.lambda_max);
+    ss_record_finish(&r);
+    bench_close(&b);
+
+    b = bench_open(BASE MODEL "training: {max_epochs: 4, batch_size: 16, target_train_accuracy: 0, learning_rate: 0.2}\n"
+                   "curvature: {curvature_examples: all, track_every_epochs: 2}\n");
+    r = run(&b, 0, 0);
+    CU_ASSERT_EQUAL_FATAL(r.track.n_rows, 3); /* the start, epochs 2 and 4 */
+    CU_ASSERT(r.track.value[0] == 0 && r.track.value[n] == 2 && r.track.value[2 * n] == 4);
+    CU_ASSERT_EQUAL(r.history.n_rows, 4);
+    ss_record_finish(&r);
+    bench_close(&b);
+}
+
+/* Tracking looks and does not touch: the same end with and without it. */
+static void test_tracking_is_harmless(void)
+{
+    bench b = bench_open(BASE MODEL "training: {max_epochs: 3, batch_size: 16}\n"
+                         "curvature: {curvature_examples: all}\ngrid: {track_every_steps: [none, 1]}\n");
+    ss_record plain = run(&b, 0, 0), tracked = run(&b, 1, 0);
+    CU_ASSERT(plain.lambda_max == tracked.lambda_max && plain.train_loss == tracked.train_loss);
+    CU_ASSERT(plain.track.n_rows == 0 && tracked.track.n_rows > 3);
+    ss_record_finish(&plain);
+    ss_record_finish(&tracked);
+    bench_close(&b);
+}
+
+static void test_interpolation(void)
+{
+    bench b = bench_open(BASE MODEL "training: {max_epochs: 2, batch_size: 16, target_train_accuracy: 0, learning_rate: 0.5}\n"
+                         "curvature: {curvature_examples: all}\ngrid: {interpolation_points: [0, 2, 8]}\n");
+    ss_record at = run(&b, 0, 0), ends = run(&b, 1, 0), between = run(&b, 2, 0);
+    CU_ASSERT(ends.lambda_max >= at.lambda_max); /* the iterate itself is one of the points */
+    CU_ASSERT(between.lambda_max >= ends.lambda_max);
+    CU_ASSERT(between.hvp_count > ends.hvp_count && ends.hvp_count > at.hvp_count);
+    CU_ASSERT(at.train_loss == between.train_loss && at.steps == between.steps); /* the step to look ahead is not taken */
+    ss_record_finish(&at);
+    ss_record_finish(&ends);
+    ss_record_finish(&between);
+    bench_close(&b);
+}
+
+static bool always(void *ctx)
+{
+    (void)ctx;
+    return true;
+}
+
+static bool after_a_while(void *ctx)
+{
+    return --*(int *)ctx < 0;
+}
+
+static void test_interrupted(void)
+{
+    bench b = bench_open(BASE MODEL "training: {max_epochs: 3, batch_size: 16}\n"
+                         "curvature: {curvature_examples: all, track_every_steps: 3}\n");
+    b.trial.should_stop = always;
+    ss_record r = run(&b, 0, 1);
+    ss_record_finish(&r);
+    b.trial.should_stop = after_a_while;
+    for (int n = 1; n < 40; n += 3) { /* in a step, in a tracked measurement, wherever it falls */
+        int left = n;
+        b.trial.ctx = &left;
+        r = run(&b, 0, 1);
+        ss_record_finish(&r);
+    }
+    bench_close(&b);
+}
+
+static void test_failures(void)
+{
+    bench b = bench_open(BASE MODEL "training: {max_epochs: 1, batch_size: 16}\ncurvature: {curvature_examples: all}\n");
+    long n_failed = 0;
+    for (long n = 0; n < 2000; n++) {
+        ss_error error = {{0}};
+        ss_record r;
+        ss_record_init(&r);
+        ss_alloc_fail_after(n);
+        int rc = ss_trial_run(&b.trial, 0, &r, &error);
+        ss_alloc_fail_after(-1);
+        CU_ASSERT_EQUAL(rc, 0);
+        bool failed = r.status == SS_FAILED;
+        if (failed) {
+            n_failed++;
+            CU_ASSERT(r.error[0] != '\0' && r.stop_reason == SS_STOP_ERROR && isnan(r.lambda_max) && r.history.n_rows == 0);
+        }
+        ss_record_finish(&r);
+        if (!failed) break;
+    }
+    CU_ASSERT(n_failed > 10 && n_failed < 1999);
+    bench_close(&b);
+}
+
+static void test_weights(void)
+{
+    char dir[256], path[512], id[SS_ID_BYTES];
+    const char *tmp = getenv("TMPDIR");
+    ss_error error = {{0}};
+    snprintf(dir, sizeof dir, "%s/sharpsweep-trial-XXXXXX", tmp ? tmp : "/tmp");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+    bench b = bench_open(BASE MODEL "training: {max_epochs: 2, batch_size: 16}\nsweep: {save_weights: true}\n"
+                         "curvature: {curvature_examples: all, eigenvalues: 3}\ngrid: {batch_norm: [true]}\n");
+    ss_settings s;
+    ss_grid_settings(ss_study_grid(b.study), 0, &s);
+    b.trial.weights_dir = dir;
+    ss_record r = run(&b, 0, 0);
+    CU_ASSERT_EQUAL_FATAL(r.n_eigenvalues, 3);
+    CU_ASSERT(r.eigenvalue[0] == r.lambda_max && r.eigenvalue[1] <= r.eigenvalue[0] && r.eigenvalue[2] <= r.eigenvalue[1]);
+    ss_point_identify(&s, ss_study_digest(b.study), id);
+    snprintf(path, sizeof path, "%s/%s.h5", dir, id);
+    /* Loaded into a fresh network, the weights measure to the same bits. */
+    const ss_dataset *data = ss_study_data(b.study, &s);
+    ss_net *net = ss_model_create(&s, data, &error);
+    ss_train_options training = ss_model_training(&s);
+    training.seed = 99;
+    ss_trainer *t = ss_trainer_create(net, data, &training, &error);
+    ss_hessian_options options = ss_model_hessian(&s, data->train.n, 1e9);
+    ss_hessian *h = ss_hessian_create(net, data, &options, &error);
+    ss_lambda lambda = {0};
+    CU_ASSERT_EQUAL_FATAL(ss_weights_load(net, path, t->theta, t->stats, &error), 0);
+    CU_ASSERT_EQUAL(ss_measure(t, &s, h, &lambda, &error), 0);
+    CU_ASSERT(lambda.lambda_max == r.lambda_max);
+    ss_lambda_finish(&lambda);
+    double loss, accuracy;
+    ss_trainer_evaluate(t, &data->train, &loss, &accuracy);
+    CU_ASSERT(loss == r.train_loss && accuracy == r.train_accuracy);
+    CU_ASSERT_EQUAL(ss_weights_load(net, "/nonexistent/w.h5", t->theta, t->stats, &error), -1);
+    ss_hessian_destroy(h);
+    ss_trainer_destroy(t);
+    ss_net_destroy(net);
+    ss_record_finish(&r);
+    bench_close(&b);
+    CU_ASSERT_EQUAL(unlink(path), 0);
+    CU_ASSERT_EQUAL(rmdir(dir), 0);
+}
+
+static const ss_case cases[] = {
+    {"outcomes", test_outcomes},       {"deterministic", test_deterministic},
+    {"tracking", test_tracking},       {"tracking is harmless", test_tracking_is_harmless},
+    {"interpolation", test_interpolation}, {"interrupted", test_interrupted},
+    {"failures", test_failures},       {"weights", test_weights},
+};
+SS_SUITE("app, trial", cases)

@@ -1,0 +1,43 @@
+#!/bin/sh
+# Results depend neither on the number of ranks nor on order: the same records bit for bit, times aside.
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/lib.sh"
+have_mpirun || { echo "no mpirun here, skipped"; exit 77; }
+
+cat >job.yaml <<EOF
+model: {network: mlp, widths: [16, 16]}
+data: {dataset: synthetic, synthetic_train: 256, synthetic_test: 64}
+training: {max_epochs: 3}
+curvature: {curvature_examples: 128, track_every_epochs: 1}
+sweep: {seeds: 2}
+grid:
+  learning_rate: [0.05, 1]
+  batch_size: [50, full]
+  sam_rho: [0, 0.05]
+  dropout: [0, 0.5]
+  batch_norm: [false, true]
+EOF
+run 0 run job.yaml -o alone.h5
+results alone.h5 >alone
+check "64 points" [ "$(wc -l <alone)" -eq 65 ]
+for n in 1 2 5; do
+    run_ranks "$n" 0 run job.yaml -o "ranks$n.h5"
+    has out '64 of 64 points finished'
+    results "ranks$n.h5" >"ranks$n"
+    same alone "ranks$n"
+done
+check "all four workers of five ranks worked" [ "$(column ranks5.h5 worker | sort -u | tr '\n' ' ')" = '1 2 3 4 ' ]
+if command -v h5diff >/dev/null 2>&1; then
+    check "histories agree" h5diff alone.h5 ranks5.h5 /history
+fi
+
+# Errors under mpirun: one sentence, from rank 0.
+printf 'grid: {learning_rate: []}\n' >bad.yaml
+run_ranks 3 2 run bad.yaml
+check "one sentence" [ "$(grep -c '^sharpsweep: ' err)" -eq 1 ]
+run_ranks 3 2 run
+check "one sentence" [ "$(grep -c '^sharpsweep: ' err)" -eq 1 ]
+# Commands that need no ranks answer once.
+run_ranks 3 0 show alone.h5
+check "one table" [ "$(grep -c '^learning_rate\|^ *learning_rate' out)" -eq 1 ]
+finish

@@ -1,0 +1,91 @@
+#!/bin/sh
+# Command lines: help, version, suggestions, exit status 2 with one sentence, nothing on disk.
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+run 0 --version
+has out "sharpsweep 0."
+run 0 --help
+for command in run plan status show curvature verify reference; do
+    has out "  $command "
+    cp out all
+    run 0 "$command" --help
+    has out "Usage: sharpsweep $command"
+    has out "--help"
+    cp out short
+    run 0 "$command" -h
+    same out short
+    run 0 help "$command"
+    same out short
+    cp all out
+done
+run 2
+has err "Usage:"
+
+bad() { # TEXT ARGUMENTS...
+    text=$1
+    shift
+    run 2 "$@"
+    has err "sharpsweep: $text"
+    check "one sentence, one line: $(cat err)" [ "$(wc -l <err)" -eq 1 ]
+    check "nothing on standard output" [ ! -s out ]
+}
+bad 'unknown command `rum`; did you mean `run`?' rum job.yaml
+bad 'unknown command `xyzzyxyzzy`' xyzzyxyzzy
+bad 'run needs a file' run
+bad 'run has no option --outptu; did you mean --output?' run job.yaml --outptu x
+bad '--output needs a value' run job.yaml --output
+bad '--progress fast: one of auto, live, plain, none' run job.yaml --progress fast
+bad 'run takes one JOB.yaml' run a.yaml b.yaml
+bad 'status needs a file' status
+bad '--csv takes no value' show r.h5 --csv=yes
+bad '--ranks 0: a whole number from 1' plan job.yaml --ranks 0
+bad '--ranks two: a whole number from 1' plan job.yaml --ranks two
+bad 'curvature needs --weights FILE' curvature job.yaml
+bad 'reference takes no file' reference job.yaml
+for command in run plan; do
+    run 2 "$command" missing.yaml
+    has err missing.yaml
+done
+for command in status show verify; do
+    run 2 "$command" missing.h5
+    has err missing.h5
+done
+echo 'this is no HDF5 file' >junk.h5
+for command in status show verify; do
+    run 2 "$command" junk.h5
+    has err junk.h5
+done
+
+printf 'training: {learning_rat: 0.1}\n' >typo.yaml
+run 2 run typo.yaml
+has err 'typo.yaml:1:'
+has err 'learning_rate'
+check "a bad job leaves nothing behind" [ ! -e typo.h5 ] && [ ! -e typo.h5.journal ]
+
+cat >shapes.yaml <<EOF
+model: {network: layers, layers: [flatten, {linear: {units: 3}}]}
+data: {dataset: synthetic, synthetic_train: 64, synthetic_test: 32}
+training: {batch_size: 16}
+curvature: {curvature_examples: all}
+EOF
+run 2 run shapes.yaml
+has err 'shapes.yaml'
+has err '1x1x3'
+has err '4 classes'
+check "a misfit leaves nothing behind" [ ! -e shapes.h5 ] && [ ! -e shapes.h5.journal ]
+
+run 0 reference
+has out learning_rate
+has out curvature_tolerance
+run 0 reference --schema
+has out '"learning_rate"'
+if command -v python3 >/dev/null 2>&1; then
+    check "the schema is JSON" python3 -c 'import json; json.load(open("out"))'
+fi
+if [ -w /dev/full ]; then
+    n_checks=$((n_checks + 1))
+    "$program" reference >/dev/full 2>err && fail "a full standard output passes unnoticed"
+    has err 'cannot write to standard output'
+fi
+finish
