@@ -50,13 +50,14 @@ typedef struct ss_results {
     double *finished_age_s;       /* (n) seconds since it finished, NaN where it has not */
     char **id;                    /* (n) */
     char *job_text, *created, *updated, *version, *data_path;
+    void *words;                  /* private: what the texts point to */
 } ss_results;
 ss_results *ss_results_open(const char *path, bool live, ss_error *error);
 void ss_results_destroy(ss_results *r);
 const ss_column *ss_results_column(const ss_results *r, const char *name); /* NULL if absent */
 
-/* Checks journal and file, each fault a line through `say`. Returns the number of faults (0: all is well) or -1 when
- * nothing can be read; with repair, cuts a torn tail, keeps what is whole aside as RESULTS.h5.journal.damaged, and
+/* Checks journal and file, each fault a line through `say`. Returns the number of faults found (0: all is well) or -1 when
+ * nothing can be read or a writer is at work; with repair, cuts a torn tail, keeps what is whole aside as RESULTS.h5.journal.damaged, and
  * rebuilds the missing half from the other. */
 int ss_store_verify(const char *path, bool repair, void (*say)(void *ctx, const char *line), void *ctx, ss_error *error);
 

@@ -1,0 +1,187 @@
+/* h5.c - errors, attributes and strings of HDF5. */
+#include "h5.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MAX_ATTRIBUTE_BYTES = 16 << 20 };
+
+/* The innermost entry of HDF5's error stack tells the cause, the outer ones only who passed it on. */
+static herr_t innermost(unsigned n, const H5E_error2_t *e, void *ctx)
+{
+    (void)n;
+    snprintf(ctx, 256, "%s", e->desc ? e->desc : "");
+    return 0;
+}
+
+int ss_h5_fail(ss_error *error, const char *call)
+{
+    char reason[256] = "";
+    const char *name = strstr(call, "H5");
+    if (!name) name = call;
+    size_t n = 0;
+    while (isalnum((unsigned char)name[n]) || name[n] == '_') n++;
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, innermost, reason); /* from the API function inwards: the last one stays */
+    for (char *p = reason; *p; p++)
+        if (iscntrl((unsigned char)*p)) *p = ' ';
+    return ss_fail(error, "%.*s: %s", (int)n, name, reason[0] ? reason : "failed");
+}
+
+int ss_h5_begin(ss_error *error)
+{
+    setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0); /* many parallel file systems have no flock; our lock is the journal's */
+    if (H5open() < 0) return ss_fail(error, "H5open: the HDF5 library does not start");
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    return 0;
+}
+
+void ss_h5_close(hid_t *id)
+{
+    if (*id >= 0) H5Idec_ref(*id);
+    *id = -1;
+}
+
+const char *ss_h5_version(void)
+{
+    static char text[48];
+    unsigned major = 0, minor = 0, release = 0;
+    H5get_libversion(&major, &minor, &release);
+    snprintf(text, sizeof text, "HDF5 %u.%u.%u", major, minor, release);
+    return text;
+}
+
+hid_t ss_h5_text_type(void)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+    if (type >= 0 && (H5Tset_size(type, H5T_VARIABLE) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0)) ss_h5_close(&type);
+    return type;
+}
+
+int ss_h5_put_text(hid_t at, const char *name, const char *text, ss_error *error)
+{
+    if (!text || !text[0]) return 0;
+    int rc = -1;
+    hid_t type = -1, space = -1, attribute = -1;
+    H5_TRY(type = ss_h5_text_type());
+    H5_TRY(space = H5Screate(H5S_SCALAR));
+    H5_TRY(attribute = H5Acreate2(at, name, type, space, H5P_DEFAULT, H5P_DEFAULT));
+    H5_TRY(H5Awrite(attribute, type, &text));
+    rc = 0;
+done:
+    ss_h5_close(&attribute);
+    ss_h5_close(&space);
+    ss_h5_close(&type);
+    return rc;
+}
+
+int ss_h5_put_number(hid_t at, const char *name, hid_t type, size_t n, const void *value, ss_error *error)
+{
+    int rc = -1;
+    hid_t space = -1, attribute = -1;
+    hsize_t dim = n;
+    H5_TRY(space = H5Screate_simple(1, &dim, NULL));
+    H5_TRY(attribute = H5Acreate2(at, name, type, space, H5P_DEFAULT, H5P_DEFAULT));
+    H5_TRY(H5Awrite(attribute, type, value));
+    rc = 0;
+done:
+    ss_h5_close(&attribute);
+    ss_h5_close(&space);
+    return rc;
+}
+
+static int read_text(hid_t attribute, const char *name, char **text, ss_error *error)
+{
+    int rc = -1;
+    char *value = NULL;
+    hid_t type = -1, space = -1, memory = -1;
+    H5_TRY(type = H5Aget_type(attribute));
+    H5_TRY(space = H5Aget_space(attribute));
+    if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1) {
+        ss_fail(error, "attribute %s is not one text", name);
+        goto done;
+    }
+    if (H5Tis_variable_str(type) > 0) {
+        H5_TRY(memory = ss_h5_text_type());
+        H5_TRY(H5Tset_cset(memory, H5Tget_cset(type)));
+        H5_TRY(H5Aread(attribute, memory, &value));
+        *text = ss_strdup(value ? value : "");
+        free(value); /* HDF5's own, made by malloc */
+    } else {
+        size_t n = H5Tget_size(type);
+        *text = n <= MAX_ATTRIBUTE_BYTES ? ss_alloc(n + 1, 1) : NULL;
+        if (*text) H5_TRY(H5Aread(attribute, type, *text));
+    }
+    if (!*text) {
+        ss_fail(error, "attribute %s: no memory for its text", name);
+        goto done;
+    }
+    rc = 0;
+done:
+    if (rc) {
+        ss_free(*text);
+        *text = NULL;
+    }
+    ss_h5_close(&memory);
+    ss_h5_close(&space);
+    ss_h5_close(&type);
+    return rc;
+}
+
+int ss_h5_get_text(hid_t at, const char *name, char **text, ss_error *error)
+{
+    *text = NULL;
+    htri_t there = H5Aexists(at, name);
+    if (there < 0) return ss_h5_fail(error, "H5Aexists");
+    if (!there) {
+        *text = ss_strdup("");
+        return *text ? 0 : ss_fail(error, "attribute %s: no memory", name);
+    }
+    hid_t attribute = H5Aopen(at, name, H5P_DEFAULT);
+    if (attribute < 0) return ss_h5_fail(error, "H5Aopen");
+    int rc = read_text(attribute, name, text, error);
+    ss_h5_close(&attribute);
+    return rc;
+}
+
+int ss_h5_get_int(hid_t at, const char *name, int64_t *value, ss_error *error)
+{
+    htri_t there = H5Aexists(at, name);
+    if (there < 0) return ss_h5_fail(error, "H5Aexists");
+    if (!there) return 0;
+    int rc = -1;
+    hid_t attribute = -1, type = -1, space = -1;
+    H5_TRY(attribute = H5Aopen(at, name, H5P_DEFAULT));
+    H5_TRY(type = H5Aget_type(attribute));
+    H5_TRY(space = H5Aget_space(attribute));
+    if (H5Tget_class(type) != H5T_INTEGER || H5Sget_simple_extent_npoints(space) != 1) {
+        ss_fail(error, "attribute %s is not one integer", name);
+        goto done;
+    }
+    H5_TRY(H5Aread(attribute, H5T_NATIVE_INT64, value));
+    rc = 0;
+done:
+    ss_h5_close(&space);
+    ss_h5_close(&type);
+    ss_h5_close(&attribute);
+    return rc;
+}
+
+/* HDF5 says little of use about a file that is none: look first. */
+int ss_h5_open(const char *path, hid_t *file, ss_error *error)
+{
+    struct stat st;
+    if (stat(path, &st)) return ss_fail(error, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(st.st_mode)) return ss_fail(error, "%s: is not a regular file", path);
+    if (access(path, R_OK)) return ss_fail(error, "%s: %s", path, strerror(errno));
+    if (H5Fis_hdf5(path) <= 0) return ss_fail(error, "%s: is not an HDF5 file (%lld bytes)", path, (long long)st.st_size);
+    *file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    if (*file >= 0) return 0;
+    ss_h5_fail(error, "H5Fopen");
+    return ss_fail_in(error, "%s: is damaged or cut short (%lld bytes)", path, (long long)st.st_size);
+}

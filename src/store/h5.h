@@ -1,0 +1,44 @@
+/* h5.h - HDF5 wrapped once: calls that name themselves when they fail, a file driver that survives a full disk, and the
+ * few shapes of attribute and dataset that we use. */
+#ifndef SHARPSWEEP_STORE_H5_H
+#define SHARPSWEEP_STORE_H5_H
+
+#include <hdf5.h>
+
+#include "sharpsweep/base.h"
+
+/* HDF5 calls return a negative number on failure; `call` may assign an id on the way. Needs `error` and `done:`. */
+#define H5_TRY(call) do { if ((call) < 0) { ss_h5_fail(error, #call); goto done; } } while (0)
+
+int ss_h5_fail(ss_error *error, const char *call); /* "H5Dwrite: REASON"; always -1 */
+int ss_h5_begin(ss_error *error);        /* before the first call of every public function: quiet, no file locking */
+void ss_h5_close(hid_t *id);             /* any kind of id; sets it to -1; negative is fine */
+const char *ss_h5_version(void);         /* "HDF5 1.10.8" */
+
+/* ---- an output file: under a temporary name, complete and synced before it takes its place -------------------------
+ * HDF5 1.10 crashes at exit after a write that failed. So its bytes go through a driver of ours that accepts
+ * everything, and remembers the first failure: check ss_h5_out_ok between steps, ss_h5_out_commit decides. */
+typedef struct ss_h5_out {
+    hid_t file;
+    int fd, failure;              /* failure: errno of the first write that failed */
+    uint64_t size;
+    char path[4096], temporary[4104];
+} ss_h5_out;
+int ss_h5_out_create(ss_h5_out *out, const char *path, ss_error *error);
+int ss_h5_out_check(const ss_h5_out *out, ss_error *error);
+int ss_h5_out_commit(ss_h5_out *out, ss_error *error); /* close, fsync, rename, fsync the folder */
+void ss_h5_out_abandon(ss_h5_out *out);  /* the file at `path` stays as it was; after commit: nothing */
+
+int ss_folder_sync(const char *path, ss_error *error); /* fsync of the folder that holds path */
+
+/* ---- attributes and strings ------------------------------------------------------------------------------------------ */
+hid_t ss_h5_text_type(void);             /* variable-length UTF-8; to be closed */
+int ss_h5_put_text(hid_t at, const char *name, const char *text, ss_error *error); /* nothing for NULL or "" */
+int ss_h5_put_number(hid_t at, const char *name, hid_t type, size_t n, const void *value, ss_error *error);
+/* 0 and *text (ss_free), "" where it is missing; -1: it is there and is no text. */
+int ss_h5_get_text(hid_t at, const char *name, char **text, ss_error *error);
+int ss_h5_get_int(hid_t at, const char *name, int64_t *value, ss_error *error); /* missing: value unchanged */
+/* Opens an existing file for reading: 0 and *file, or -1 and one sentence ("not an HDF5 file", ...). */
+int ss_h5_open(const char *path, hid_t *file, ss_error *error);
+
+#endif

@@ -1,0 +1,208 @@
+/* results_read.c - results for people and programs above: columns of numbers and texts, from the HDF5 file or, live, from
+ * the journal, which is read beside its writer without a lock. */
+#include "results.h"
+#include "sharpsweep/store.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+int ss_results_resolve(const char *path, char out[SS_PATH_BYTES], ss_error *error)
+{
+    char *real = realpath(path, NULL);
+    int n = snprintf(out, SS_PATH_BYTES, "%s", real ? real : path);
+    free(real); /* libc's */
+    return n < SS_PATH_BYTES ? 0 : ss_fail(error, "%.80s...: path of more than %d bytes", path, SS_PATH_BYTES - 1);
+}
+
+/* ---- columns ---------------------------------------------------------------------------------------------------- */
+
+static int fill_column(ss_results *r, ss_column *c, const ss_variable *v, ss_error *error)
+{
+    char buffer[4096];
+    snprintf(c->name, sizeof c->name, "%s", v->name);
+    snprintf(c->unit, sizeof c->unit, "%s", v->unit);
+    c->is_setting = v->source == SS_FROM_SETTING;
+    c->is_axis = v->is_axis;
+    c->text = ss_alloc(r->n, sizeof *c->text);
+    if (v->cell != SS_CELL_TEXT) c->number = ss_alloc(r->n, sizeof *c->number);
+    if (!c->text || (v->cell != SS_CELL_TEXT && !c->number)) return ss_fail(error, "no memory for column %s", v->name);
+    for (size_t i = 0; i < r->n; i++) {
+        if (c->number) c->number[i] = ss_frame_number(v, i);
+        const char *text = buffer;
+        if (v->cell == SS_CELL_TEXT)
+            text = ((const char *const *)v->data)[i];
+        else
+            ss_frame_text(v, i, r->status[i] != SS_PENDING, buffer, sizeof buffer);
+        uint32_t word = ss_words_add(r->words, text, strlen(text));
+        if (word == SS_NO_WORD) return ss_fail(error, "no memory for column %s", v->name);
+        c->text[i] = (char *)(uintptr_t)((const ss_words *)r->words)->text[word];
+    }
+    return 0;
+}
+
+static double age_s(const char *finished, time_t now)
+{
+    struct tm tm = {0};
+    const char *end = finished[0] ? strptime(finished, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
+    return end ? difftime(now, timegm(&tm)) : (double)NAN;
+}
+
+static int fill_rows(ss_results *r, const ss_frame *f, ss_error *error)
+{
+    const ss_variable *status = ss_frame_find(f, "status"), *end = ss_frame_find(f, "finished");
+    const char *const *id = ss_frame_find(f, "id")->data;
+    time_t now = time(NULL);
+    r->words = ss_alloc(1, sizeof(ss_words));
+    r->status = ss_alloc(r->n, sizeof *r->status);
+    r->running = ss_alloc(r->n, sizeof *r->running);
+    r->finished_age_s = ss_alloc(r->n, sizeof *r->finished_age_s);
+    r->id = ss_alloc(r->n, sizeof *r->id);
+    if (!r->words || !r->status || !r->running || !r->finished_age_s || !r->id)
+        return ss_fail(error, "no memory for %zu rows", r->n);
+    for (size_t i = 0; i < r->n; i++) {
+        r->status[i] = ((const int8_t *)status->data)[i];
+        if (r->status[i] < 0 || r->status[i] >= SS_N_STATUS)
+            return ss_fail(error, "row %zu: status %lld is unknown", i, (long long)r->status[i]);
+        r->finished_age_s[i] = end ? age_s(((const char *const *)end->data)[i], now) : (double)NAN;
+        uint32_t word = ss_words_add(r->words, id[i], strlen(id[i]));
+        if (word == SS_NO_WORD) return ss_fail(error, "no memory for %zu rows", r->n);
+        r->id[i] = (char *)(uintptr_t)((const ss_words *)r->words)->text[word];
+    }
+    return 0;
+}
+
+/* `has`: which variables of the frame the source has (NULL: all). */
+static int fill_columns(ss_results *r, const ss_frame *f, const hid_t *has, ss_error *error)
+{
+    if (fill_rows(r, f, error)) return -1;
+    r->column = ss_alloc(f->n_variables, sizeof *r->column);
+    if (!r->column) return ss_fail(error, "no memory for the columns");
+    for (size_t i = 0; i < f->n_variables; i++) {
+        const ss_variable *v = &f->variable[i];
+        if (v->source == SS_FROM_ID || v->source == SS_FROM_COUNT || (has && has[i] < 0)) continue;
+        if (fill_column(r, &r->column[r->n_columns++], v, error)) return -1;
+    }
+    return 0;
+}
+
+static int copy_heads(ss_results *r, const char *const text[5], ss_error *error)
+{
+    char **head[5] = {&r->job_text, &r->created, &r->updated, &r->version, &r->data_path};
+    for (int i = 0; i < 5; i++)
+        if (!(*head[i] = ss_strdup(text[i] ? text[i] : ""))) return ss_fail(error, "no memory for the results");
+    return 0;
+}
+
+/* ---- the two sources -------------------------------------------------------------------------------------------- */
+
+static int read_file(ss_results *r, const char *path, ss_error *error)
+{
+    ss_results_file *f = ss_results_file_open(path, false, error);
+    if (!f) return -1;
+    r->n = f->n;
+    const char *head[5] = {f->info[SS_INFO_JOB_TEXT], f->created, f->updated, f->info[SS_INFO_VERSION],
+                           f->info[SS_INFO_DATA_PATH]};
+    int rc = copy_heads(r, head, error) || ss_frame_allocate(f->frame, f->n, false, error) ||
+             ss_results_file_read(f, 0, f->n, error) || fill_columns(r, f->frame, f->variable, error) ? -1 : 0;
+    if (rc) ss_fail_in(error, "%s", path);
+    ss_results_file_close(f);
+    return rc;
+}
+
+static int fill_live(ss_results *r, const ss_table *t, ss_journal *j, ss_error *error)
+{
+    if (t->n_sessions == 0 || t->n_rows == 0) return ss_fail(error, "%s: holds no point", j->path);
+    const ss_session *first = t->session[0], *newest = t->session[t->n_sessions - 1];
+    ss_frame *f = ss_frame_of_table(t, error);
+    if (!f) return -1;
+    r->n = t->n_rows;
+    int rc = ss_frame_allocate(f, r->n, false, error) || ss_frame_fill(f, t, j, 0, r->n, error) ||
+             fill_columns(r, f, NULL, error) ? -1 : 0;
+    if (rc == 0) {
+        const char *updated = newest->info[SS_INFO_TIME]; /* ISO times of one zone sort as texts */
+        const ss_variable *end = ss_frame_find(f, "finished");
+        for (size_t i = 0; end && i < r->n; i++)
+            if (strcmp(((const char *const *)end->data)[i], updated) > 0) updated = ((const char *const *)end->data)[i];
+        const char *head[5] = {newest->info[SS_INFO_JOB_TEXT], first->info[SS_INFO_TIME], updated,
+                               newest->info[SS_INFO_VERSION], newest->info[SS_INFO_DATA_PATH]};
+        rc = copy_heads(r, head, error);
+        for (size_t i = 0; i < r->n; i++) r->running[i] = r->writer_alive && ss_row_is_running(t, &t->row[i]);
+    }
+    ss_frame_destroy(f);
+    return rc;
+}
+
+static int read_journal(ss_results *r, const char *path, ss_error *error)
+{
+    ss_replay replay;
+    ss_journal *j = ss_journal_open(path, false, error);
+    if (!j) return -1;
+    r->writer_alive = ss_lock_is_held(j);
+    ss_table *t = ss_table_create(error);
+    int rc = t ? ss_table_replay(t, j, &replay, NULL, NULL, error) : -1;
+    if (rc == 0) rc = fill_live(r, t, j, error);
+    ss_table_destroy(t);
+    ss_journal_close(j);
+    return rc;
+}
+
+ss_results *ss_results_open(const char *path, bool live, ss_error *error)
+{
+    char real[SS_PATH_BYTES], journal[SS_PATH_BYTES];
+    ss_error why;
+    if (ss_results_resolve(path, real, error) || ss_journal_path(real, journal, error)) return NULL;
+    ss_results *r = ss_alloc(1, sizeof *r);
+    if (!r) {
+        ss_fail(error, "%s: no memory", path);
+        return NULL;
+    }
+    if (live && access(journal, F_OK) == 0) {
+        if (read_journal(r, journal, &why) == 0) return r;
+        if (access(real, F_OK) != 0) {
+            ss_fail(error, "%s", why.text);
+            ss_results_destroy(r);
+            return NULL;
+        }
+        ss_log(SS_LOG_WARNING, "%s; showing what %s holds", why.text, path);
+        ss_results_destroy(r);
+        return ss_results_open(path, false, error);
+    }
+    if (read_file(r, real, error) == 0) return r;
+    ss_results_destroy(r);
+    return NULL;
+}
+
+void ss_results_destroy(ss_results *r)
+{
+    if (!r) return;
+    for (size_t c = 0; c < r->n_columns; c++) {
+        ss_free(r->column[c].number);
+        ss_free(r->column[c].text);
+    }
+    ss_free(r->column);
+    ss_free(r->status);
+    ss_free(r->running);
+    ss_free(r->finished_age_s);
+    ss_free(r->id);
+    ss_free(r->job_text);
+    ss_free(r->created);
+    ss_free(r->updated);
+    ss_free(r->version);
+    ss_free(r->data_path);
+    if (r->words) ss_words_finish(r->words);
+    ss_free(r->words);
+    ss_free(r);
+}
+
+const ss_column *ss_results_column(const ss_results *r, const char *name)
+{
+    for (size_t c = 0; c < r->n_columns; c++)
+        if (strcmp(r->column[c].name, name) == 0) return &r->column[c];
+    return NULL;
+}

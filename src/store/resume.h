@@ -1,0 +1,19 @@
+/* resume.h - may this job go on with these results? */
+#ifndef SHARPSWEEP_STORE_RESUME_H
+#define SHARPSWEEP_STORE_RESUME_H
+
+#include "results.h"
+#include "sharpsweep/store.h"
+
+enum { SS_MAX_JOB_KEYS = SS_MAX_FILE_AXES };
+
+/* The keys of a job's axes, zipped ones flattened, in the job's order. Their number, -1: too many. */
+int ss_job_axis_keys(const ss_job *job, const ss_key *key[SS_MAX_JOB_KEYS], ss_error *error);
+/* A setting's text; from the settings' own string or put into `buffer`. */
+const char *ss_setting_text(const ss_key *key, const ss_settings *s, char *buffer, size_t buffer_bytes);
+/* -1 and every difference, where stored points were made under other settings, data or numerics. */
+int ss_resume_check(const ss_table *t, const char *path, const ss_job *job, const ss_provenance *p, ss_error *error);
+/* The HDF5 file beside a journal: 0 ours or unreadable (then it is made anew), -1: must not be overwritten. */
+int ss_resume_check_file(const char *path, const ss_journal *j, ss_error *error);
+
+#endif

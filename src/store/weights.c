@@ -1,0 +1,150 @@
+/* weights.c - a network's tensors as PyTorch names and shapes them: one dataset per tensor, dots in names and all. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "h5.h"
+#include "sharpsweep/store.h"
+
+static int write_tensor(hid_t file, const ss_tensor *t, ss_error *error)
+{
+    int rc = -1;
+    hid_t space = -1, set = -1;
+    hsize_t dim[SS_MAX_DIMS] = {0};
+    if (t->n_dims < 0 || t->n_dims > SS_MAX_DIMS || !t->name[0] || strchr(t->name, '/')) {
+        ss_fail(error, "tensor '%s' of %d dimensions cannot be written", t->name, t->n_dims);
+        goto done;
+    }
+    for (int d = 0; d < t->n_dims; d++) dim[d] = t->dim[d];
+    H5_TRY(space = t->n_dims ? H5Screate_simple(t->n_dims, dim, NULL) : H5Screate(H5S_SCALAR));
+    H5_TRY(set = H5Dcreate2(file, t->name, H5T_IEEE_F32LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5_TRY(H5Dwrite(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, t->value));
+    rc = 0;
+done:
+    ss_h5_close(&set);
+    ss_h5_close(&space);
+    return rc;
+}
+
+int ss_weights_write(const char *path, size_t n, const ss_tensor *tensor, ss_error *error)
+{
+    ss_h5_out out;
+    if (ss_h5_begin(error)) return -1;
+    int rc = ss_h5_out_create(&out, path, error);
+    if (rc == 0) rc = ss_h5_put_text(out.file, "schema", "sharpsweep weights", error);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        rc = write_tensor(out.file, &tensor[i], error);
+        if (rc == 0) rc = ss_h5_out_check(&out, error);
+    }
+    if (rc == 0) rc = ss_h5_out_commit(&out, error);
+    ss_h5_out_abandon(&out);
+    return rc ? ss_fail_in(error, "%s", path) : 0;
+}
+
+/* ---- reading: the file may come from anywhere ------------------------------------------------------------------- */
+
+static void shape_text(int n_dims, const hsize_t *dim, char *out, size_t bytes)
+{
+    size_t used = (size_t)snprintf(out, bytes, "(");
+    for (int d = 0; d < n_dims && used < bytes; d++)
+        used += (size_t)snprintf(out + used, bytes - used, "%s%llu", d ? "," : "", (unsigned long long)dim[d]);
+    if (used < bytes) snprintf(out + used, bytes - used, ")");
+}
+
+static int check_shape(hid_t set, const ss_tensor *t, ss_error *error)
+{
+    int rc = -1;
+    hid_t space = -1, type = -1;
+    hsize_t dim[H5S_MAX_RANK] = {0}, wanted[SS_MAX_DIMS] = {0};
+    char have_text[128], want_text[128];
+    H5_TRY(type = H5Dget_type(set));
+    H5_TRY(space = H5Dget_space(set));
+    if (H5Tget_class(type) != H5T_FLOAT) {
+        ss_fail(error, "tensor %s: is not of a floating-point type", t->name);
+        goto done;
+    }
+    int n_dims = H5Sget_simple_extent_dims(space, dim, NULL);
+    H5_TRY(n_dims);
+    bool same = n_dims == t->n_dims;
+    for (int d = 0; d < t->n_dims; d++) wanted[d] = t->dim[d];
+    for (int d = 0; same && d < n_dims; d++) same = dim[d] == wanted[d];
+    if (!same) {
+        shape_text(n_dims, dim, have_text, sizeof have_text);
+        shape_text(t->n_dims, wanted, want_text, sizeof want_text);
+        ss_fail(error, "tensor %s: shape %s, expected %s", t->name, have_text, want_text);
+        goto done;
+    }
+    rc = 0;
+done:
+    ss_h5_close(&type);
+    ss_h5_close(&space);
+    return rc;
+}
+
+static int read_tensor(hid_t file, ss_tensor *t, ss_error *error)
+{
+    int rc = -1;
+    hid_t set = -1;
+    H5O_info_t info;
+    htri_t there = H5Lexists(file, t->name, H5P_DEFAULT);
+    if (there <= 0) return ss_fail(error, "tensor %s: is missing", t->name);
+    H5_TRY(H5Oget_info_by_name(file, t->name, &info, H5P_DEFAULT));
+    if (info.type != H5O_TYPE_DATASET) return ss_fail(error, "tensor %s: is not a dataset", t->name);
+    H5_TRY(set = H5Dopen2(file, t->name, H5P_DEFAULT));
+    if (check_shape(set, t, error)) goto done;
+    /* An allocation of zero bytes is what a cut or hollow file has: fill values are no weights. */
+    if (H5Dget_storage_size(set) == 0) {
+        ss_fail(error, "tensor %s: holds no data", t->name);
+        goto done;
+    }
+    H5_TRY(H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, t->value));
+    size_t n = 1;
+    for (int d = 0; d < t->n_dims; d++) n *= t->dim[d];
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(t->value[i])) {
+            ss_fail(error, "tensor %s: element %zu is %g", t->name, i, (double)t->value[i]);
+            goto done;
+        }
+    rc = 0;
+done:
+    ss_h5_close(&set);
+    return rc;
+}
+
+typedef struct listing { size_t n; const ss_tensor *tensor; char extra[128]; } listing;
+
+/* PyTorch counts batches in `...num_batches_tracked`, which no result depends on. */
+static herr_t find_extra(hid_t file, const char *name, const H5L_info_t *info, void *ctx)
+{
+    static const char counter[] = "num_batches_tracked";
+    listing *l = ctx;
+    size_t length = strlen(name), n = sizeof counter - 1;
+    (void)file;
+    (void)info;
+    for (size_t i = 0; i < l->n; i++)
+        if (strcmp(l->tensor[i].name, name) == 0) return 0;
+    if (length >= n && strcmp(name + length - n, counter) == 0) return 0;
+    snprintf(l->extra, sizeof l->extra, "%s", name);
+    return 1;
+}
+
+int ss_weights_read(const char *path, size_t n, ss_tensor *tensor, ss_error *error)
+{
+    int rc = -1;
+    hid_t file = -1;
+    listing l = {n, tensor, ""};
+    if (ss_h5_begin(error) || ss_h5_open(path, &file, error)) return -1;
+    for (size_t i = 0; i < n; i++)
+        if (read_tensor(file, &tensor[i], error)) goto done;
+    herr_t found = H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, find_extra, &l);
+    H5_TRY(found);
+    if (found > 0) {
+        ss_fail(error, "holds '%s', which this network does not have", l.extra);
+        goto done;
+    }
+    rc = 0;
+done:
+    if (file >= 0) H5Fclose(file);
+    return rc ? ss_fail_in(error, "%s", path) : 0;
+}

@@ -1,0 +1,314 @@
+/* test_store.c - a sweep's life: begin, keep, resume, grow; and everything that is refused without touching the disk. */
+#include "fixture.h"
+
+#define HEAD "model:\n  network: mlp\n  widths: [8]\ndata:\n  dataset: synthetic\ncurvature:\n  curvature_examples: all\n"
+#define TRAIN "training:\n  max_epochs: 10\n"
+static const char small[] = HEAD TRAIN "grid:\n  learning_rate: [0.1, 0.2]\n  batch_size: [32, full]\n";
+
+static size_t row_of(const ss_results *r, const char *a, const char *va, const char *b, const char *vb)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (strcmp(ss_results_column(r, a)->text[i], va) == 0 && strcmp(ss_results_column(r, b)->text[i], vb) == 0) return i;
+    return SIZE_MAX;
+}
+
+static void test_life(void)
+{
+    fixture f;
+    ss_error error;
+    make_folder();
+    must_open(&f, small);
+    CU_ASSERT_EQUAL(f.n, 4);
+    ss_results *r = ss_results_open(results, false, &error); /* whole from the first moment */
+    CU_ASSERT_PTR_NOT_NULL_FATAL(r);
+    CU_ASSERT_EQUAL(r->n, 4);
+    for (size_t i = 0; i < 4; i++) CU_ASSERT_EQUAL(r->status[i], SS_PENDING);
+    ss_results_destroy(r);
+    must_keep(&f, 0, SS_DONE, 4);
+    must_keep(&f, 2, SS_FAILED, 5);
+    must_keep(&f, 3, SS_DIVERGED, 6);
+    CU_ASSERT(ss_store_is_finished(f.store, 0) && ss_store_is_finished(f.store, 3));
+    CU_ASSERT(!ss_store_is_finished(f.store, 1) && !ss_store_is_finished(f.store, 2));
+    end(&f);
+    must_open(&f, small);
+    CU_ASSERT(ss_store_is_finished(f.store, 0) && ss_store_is_finished(f.store, 3));
+    CU_ASSERT(!ss_store_is_finished(f.store, 1) && !ss_store_is_finished(f.store, 2)); /* failed ones run again */
+    CU_ASSERT_EQUAL(ss_store_attempts(f.store, 2), 1);
+    must_keep(&f, 2, SS_DONE, 7);
+    CU_ASSERT_EQUAL(ss_store_attempts(f.store, 2), 2);
+    CU_ASSERT(ss_store_is_finished(f.store, 2));
+    end(&f);
+    r = ss_results_open(results, false, &error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(r);
+    size_t i = row_of(r, "learning_rate", "0.2", "batch_size", "32");
+    CU_ASSERT_FATAL(i != SIZE_MAX);
+    CU_ASSERT_EQUAL(r->status[i], SS_DONE);
+    CU_ASSERT_EQUAL(ss_results_column(r, "attempts")->number[i], 2);
+    CU_ASSERT_STRING_EQUAL(ss_results_column(r, "status")->text[i], "done");
+    CU_ASSERT_EQUAL(ss_results_column(r, "lambda_max")->number[i], 7.1 / 3);
+    CU_ASSERT_STRING_EQUAL(ss_results_column(r, "error")->text[i], "");
+    CU_ASSERT(r->column[0].is_axis && r->column[1].is_axis && !r->column[2].is_axis);
+    CU_ASSERT_STRING_EQUAL(ss_results_column(r, "max_epochs")->text[i], "10");
+    CU_ASSERT_STRING_EQUAL(r->job_text, small);
+    ss_results_destroy(r);
+    remove_folder();
+}
+
+static void test_growth(void)
+{
+    fixture f;
+    ss_error error;
+    ss_record r0;
+    make_folder();
+    must_open(&f, small);
+    for (size_t i = 0; i < f.n; i++) must_keep(&f, i, SS_DONE, i);
+    end(&f);
+    /* New values in front; a fixed setting becomes an axis; an old value leaves the grid. */
+    must_open(&f, HEAD TRAIN "grid:\n  dropout: [0, 0.5]\n  learning_rate: [0.05, 0.1]\n  batch_size: [32, full]\n");
+    CU_ASSERT_EQUAL(f.n, 8);
+    size_t n_finished = 0;
+    for (size_t i = 0; i < f.n; i++) n_finished += ss_store_is_finished(f.store, i);
+    CU_ASSERT_EQUAL(n_finished, 2); /* lr 0.1 at dropout 0 */
+    for (size_t i = 0; i < f.n; i++)
+        if (!ss_store_is_finished(f.store, i)) must_keep(&f, i, SS_DONE, 100 + i);
+    end(&f);
+    ss_results *r = ss_results_open(results, false, &error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(r);
+    CU_ASSERT_EQUAL(r->n, 10);
+    for (size_t i = 0; i < 4; i++) { /* known rows kept their places and records */
+        make_record(&r0, SS_DONE, i);
+        CU_ASSERT_EQUAL(ss_results_column(r, "lambda_max")->number[i], r0.lambda_max);
+        CU_ASSERT_STRING_EQUAL(ss_results_column(r, "dropout")->text[i], "0");
+        ss_record_finish(&r0);
+    }
+    CU_ASSERT_STRING_EQUAL(ss_results_column(r, "learning_rate")->text[4], "0.05"); /* new ones follow in grid order */
+    CU_ASSERT(ss_results_column(r, "dropout")->is_axis);
+    ss_results_destroy(r);
+    /* Back to the first job: dropout is an axis of the file, its other values may stay. */
+    must_open(&f, small);
+    for (size_t i = 0; i < f.n; i++) CU_ASSERT(ss_store_is_finished(f.store, i));
+    end(&f);
+    remove_folder();
+}
+
+static void test_refusals(void)
+{
+    static const struct { const char *job, *digest, *expected; } cases[] = {
+        {HEAD "training:\n  max_epochs: 20\ngrid:\n  learning_rate: [0.1, 0.2]\n  batch_size: [32, full]\n", NULL,
+         "max_epochs: 10 in results.h5, 20 in job.yaml"},
+        {HEAD TRAIN "  momentum: 0.9\ngrid:\n  learning_rate: [0.1]\n", NULL, "momentum: 0 in results.h5, 0.9 in job.yaml"},
+        {"model:\n  network: mlp\n  widths: [9]\ndata:\n  dataset: synthetic\ncurvature:\n  curvature_examples: all\n"
+         TRAIN "grid:\n  learning_rate: [0.1]\n", NULL, "widths: [8] in results.h5, [9] in job.yaml"},
+        {HEAD "training:\n  max_epochs: 20\n  momentum: 0.9\ngrid:\n  learning_rate: [0.1]\n", NULL,
+         "momentum: 0 in results.h5, 0.9 in job.yaml; max_epochs: 10 in results.h5, 20 in job.yaml"},
+        {small, "ffff33445566778899", "the data set has changed: digest 0011223344556677... in results.h5"},
+    };
+    fixture f;
+    ss_error error;
+    char before[SS_DIGEST_BYTES], after[SS_DIGEST_BYTES];
+    for (int without_journal = 0; without_journal < 2; without_journal++) {
+        make_folder();
+        must_open(&f, small);
+        must_keep(&f, 1, SS_DONE, 1);
+        end(&f);
+        if (without_journal) unlink(journal_file);
+        digest_folder(before);
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            ss_provenance p = provenance;
+            if (cases[i].digest) p.data_digest = cases[i].digest;
+            begin(&f, cases[i].job);
+            error.text[0] = '\0';
+            CU_ASSERT(open_store(&f, &p, &error) == -1);
+            ASSERT_TEXT(error.text, cases[i].expected);
+            end(&f);
+            digest_folder(after);
+            CU_ASSERT_STRING_EQUAL(before, after);
+        }
+        must_open(&f, small); /* and the right job still goes on */
+        CU_ASSERT(ss_store_is_finished(f.store, 1));
+        end(&f);
+        remove_folder();
+    }
+}
+
+/* Settings that do not determine the result may change. */
+static void test_allowed_changes(void)
+{
+    fixture f;
+    make_folder();
+    must_open(&f, small);
+    must_keep(&f, 1, SS_DONE, 1);
+    end(&f);
+    must_open(&f, HEAD TRAIN "grid:\n  learning_rate: [0.1, 0.2]\n  batch_size: [32, full]\nsweep:\n  save_weights: true\n");
+    CU_ASSERT(ss_store_is_finished(f.store, 1));
+    must_keep(&f, 0, SS_DONE, 2);
+    end(&f);
+    ss_results *r = ss_results_open(results, true, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(r);
+    CU_ASSERT_STRING_EQUAL(ss_results_column(r, "save_weights")->text[0], "true");
+    CU_ASSERT_STRING_EQUAL(ss_results_column(r, "save_weights")->text[1], "false");
+    ss_results_destroy(r);
+    remove_folder();
+}
+
+static void expect_refusal(const char *expected)
+{
+    fixture f;
+    ss_error error;
+    char before[SS_DIGEST_BYTES], after[SS_DIGEST_BYTES];
+    begin(&f, small);
+    error.text[0] = '\0';
+    digest_folder(before);
+    CU_ASSERT(open_store(&f, NULL, &error) == -1);
+    digest_folder(after);
+    ASSERT_TEXT(error.text, expected);
+    CU_ASSERT_STRING_EQUAL(before, after);
+    end(&f);
+}
+
+static void set_attribute(const char *name, int64_t number, const char *text)
+{
+    hid_t file = H5Fopen(results, H5F_ACC_RDWR, H5P_DEFAULT);
+    hid_t a = H5Aopen(file, name, H5P_DEFAULT), type = H5Aget_type(a);
+    CU_ASSERT(H5Awrite(a, type, text ? (const void *)&text : (const void *)&number) >= 0);
+    H5Tclose(type);
+    H5Aclose(a);
+    H5Fclose(file);
+}
+
+static void test_foreign_files(void)
+{
+    fixture f;
+    make_folder();
+    write_bytes(results, "not HDF5 at all", 15);
+    expect_refusal("is not an HDF5 file");
+    write_bytes(results, "", 0);
+    expect_refusal("is not an HDF5 file");
+    hid_t file = H5Fcreate(results, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    H5Fclose(file);
+    expect_refusal("no results file of sharpsweep");
+    unlink(results);
+    write_bytes(journal_file, "something else", 14);
+    expect_refusal("is not a journal of sharpsweep");
+    unlink(journal_file);
+    must_open(&f, small);
+    end(&f);
+    set_attribute("journal_uuid", 0, "00000000000000000000000000000000");
+    expect_refusal("does not belong to the journal beside it");
+    set_attribute("schema_version", 2, NULL);
+    expect_refusal("has schema version 2, this program knows 1");
+    unlink(journal_file);
+    expect_refusal("has schema version 2, this program knows 1");
+    set_attribute("schema", 0, "somebody else's");
+    expect_refusal("no results file of sharpsweep");
+    remove_folder();
+}
+
+static void test_newer_journal(void)
+{
+    fixture f;
+    size_t n;
+    make_folder();
+    must_open(&f, small);
+    end(&f);
+    unsigned char *p = read_bytes(journal_file, &n);
+    p[8] = 2; /* the version; its CRC is made to fit */
+    uint32_t crc = ss_crc32(0, p, 28);
+    for (int i = 0; i < 4; i++) p[28 + i] = (unsigned char)(crc >> (8 * i));
+    write_bytes(journal_file, p, n);
+    expect_refusal("has format version 2, this program knows 1");
+    CU_ASSERT(ss_store_verify(results, true, say, NULL, NULL) == -1); /* nor does repair touch it */
+    p[8] = 1; /* the CRC no longer fits */
+    write_bytes(journal_file, p, n);
+    expect_refusal("verify --repair");
+    ss_free(p);
+    remove_folder();
+}
+
+/* A program whose identities differ (raised SS_NUMERICS) must not continue the file: simulated by a changed identity. */
+static void test_other_numerics(void)
+{
+    fixture f;
+    make_folder();
+    must_open(&f, small);
+    must_keep(&f, 0, SS_DONE, 0);
+    end(&f);
+    unlink(journal_file);
+    hid_t file = H5Fopen(results, H5F_ACC_RDWR, H5P_DEFAULT), set = H5Dopen2(file, "id", H5P_DEFAULT);
+    hid_t type = H5Dget_type(set);
+    const char *id[4] = {"00000000000000000000000000000001", "00000000000000000000000000000002",
+                         "00000000000000000000000000000003", "00000000000000000000000000000004"};
+    CU_ASSERT(H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, id) >= 0);
+    H5Tclose(type);
+    H5Dclose(set);
+    H5Fclose(file);
+    expect_refusal("whose numbers this version does not continue");
+    remove_folder();
+}
+
+static void test_refresh_policy(void)
+{
+    fixture f;
+    struct stat before, after;
+    make_folder();
+    must_open(&f, small);
+    double begin_s = ss_clock_s();
+    CU_ASSERT(ss_store_refresh(f.store, true, NULL) == 0);
+    double rebuild_s = ss_clock_s() - begin_s;
+    must_keep(&f, 0, SS_DONE, 0);
+    CU_ASSERT(stat(results, &before) == 0);
+    CU_ASSERT(ss_store_refresh(f.store, false, NULL) == 0); /* too soon after the last */
+    CU_ASSERT(stat(results, &after) == 0);
+    CU_ASSERT_EQUAL(before.st_ino, after.st_ino);
+    while (ss_clock_s() - begin_s < 5 + 100 * rebuild_s && before.st_ino == after.st_ino) {
+        ss_sleep_s(0.05);
+        CU_ASSERT(ss_store_refresh(f.store, false, NULL) == 0);
+        CU_ASSERT(stat(results, &after) == 0);
+    }
+    CU_ASSERT(before.st_ino != after.st_ino);
+    CU_ASSERT(ss_clock_s() - begin_s > 40 * rebuild_s || rebuild_s < 0.025); /* about 2 % of the time, not more */
+    CU_ASSERT(stat(results, &before) == 0);
+    CU_ASSERT(ss_store_refresh(f.store, true, NULL) == 0);
+    CU_ASSERT(stat(results, &after) == 0);
+    CU_ASSERT(before.st_ino != after.st_ino);
+    end(&f);
+    remove_folder();
+}
+
+static void test_weights_path(void)
+{
+    fixture f;
+    char path[400], expected[400];
+    make_folder();
+    must_open(&f, small);
+    CU_ASSERT(ss_store_weights_path(f.store, 0, path, sizeof path) == 0);
+    snprintf(expected, sizeof expected, "%s/results.weights/", folder);
+    CU_ASSERT(strncmp(path, expected, strlen(expected)) == 0);
+    CU_ASSERT_EQUAL(strlen(path), strlen(expected) + 32 + 3);
+    CU_ASSERT(ss_store_weights_path(f.store, 0, path, 20) == -1);
+    end(&f);
+    remove_folder();
+}
+
+static void test_nowhere(void)
+{
+    fixture f;
+    ss_error error;
+    begin(&f, small);
+    f.store = ss_store_open("/nowhere/at/all/results.h5", f.job, f.grid, &provenance, &error);
+    CU_ASSERT_PTR_NULL(f.store);
+    ASSERT_TEXT(error.text, "/nowhere/at/all/results.h5.journal");
+    CU_ASSERT(ss_store_close(NULL, NULL) == 0);
+    end(&f);
+    CU_ASSERT_PTR_NULL(ss_results_open("/nowhere/at/all/results.h5", true, &error));
+    ASSERT_TEXT(error.text, "/nowhere/at/all/results.h5");
+    ASSERT_TEXT(ss_store_describe(), "HDF5 1.");
+}
+
+static const ss_case cases[] = {
+    {"a sweep's life", test_life}, {"grids grow", test_growth}, {"refusals change nothing", test_refusals},
+    {"changes that do not matter", test_allowed_changes}, {"foreign files", test_foreign_files},
+    {"newer and damaged headers", test_newer_journal}, {"other numerics", test_other_numerics},
+    {"refresh policy", test_refresh_policy}, {"weights paths", test_weights_path}, {"nowhere", test_nowhere},
+};
+SS_SUITE("store", cases)

@@ -1,0 +1,161 @@
+/* test_weights.c - weights files: what is written is read back, PyTorch's habits are understood, everything else is one
+ * clear sentence. */
+#include "fixture.h"
+
+static float weight[24], bias[4], mean[4];
+static char path[400];
+
+static void fill(float *p, size_t n, float first)
+{
+    for (size_t i = 0; i < n; i++) p[i] = first + (float)i / 3;
+}
+
+static size_t make_tensors(ss_tensor *t)
+{
+    t[0] = (ss_tensor){"features.0.weight", 4, {4, 3, 2, 1}, weight};
+    t[1] = (ss_tensor){"features.0.bias", 1, {4}, bias};
+    t[2] = (ss_tensor){"features.1.running_mean", 1, {4}, mean};
+    return 3;
+}
+
+static void begin_weights(ss_tensor *t)
+{
+    ss_error error;
+    make_folder();
+    snprintf(path, sizeof path, "%s/w.h5", folder);
+    fill(weight, 24, 1);
+    fill(bias, 4, -5);
+    fill(mean, 4, 1e-30f);
+    size_t n = make_tensors(t);
+    CU_ASSERT_FATAL(ss_weights_write(path, n, t, &error) == 0);
+}
+
+static void test_round_trip(void)
+{
+    ss_tensor t[3];
+    float w[24], b[4], m[4];
+    ss_error error;
+    begin_weights(t);
+    memcpy(w, weight, sizeof w);
+    memcpy(b, bias, sizeof b);
+    memcpy(m, mean, sizeof m);
+    memset(weight, 0, sizeof weight);
+    memset(bias, 0, sizeof bias);
+    memset(mean, 0, sizeof mean);
+    CU_ASSERT(ss_weights_read(path, 3, t, &error) == 0);
+    CU_ASSERT(memcmp(w, weight, sizeof w) == 0 && memcmp(b, bias, sizeof b) == 0 && memcmp(m, mean, sizeof m) == 0);
+    remove_folder();
+}
+
+static hid_t add_set(hid_t file, const char *name, hid_t type, int rank, const hsize_t *dim, const void *data)
+{
+    hid_t space = rank ? H5Screate_simple(rank, dim, NULL) : H5Screate(H5S_SCALAR);
+    hid_t set = H5Dcreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    if (data) H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data);
+    H5Dclose(set);
+    H5Sclose(space);
+    return file;
+}
+
+/* As h5py writes a state dict: doubles, counters, other attributes. */
+static void test_from_pytorch(void)
+{
+    ss_tensor t[3];
+    double w[24], b[4] = {1, 2, 3, 4};
+    int64_t count = 7;
+    ss_error error;
+    begin_weights(t);
+    for (int i = 0; i < 24; i++) w[i] = i + 0.25;
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    add_set(file, t[0].name, H5T_NATIVE_DOUBLE, 4, (hsize_t[]){4, 3, 2, 1}, w);
+    add_set(file, t[1].name, H5T_NATIVE_DOUBLE, 1, (hsize_t[]){4}, b);
+    add_set(file, t[2].name, H5T_NATIVE_DOUBLE, 1, (hsize_t[]){4}, b);
+    add_set(file, "features.1.num_batches_tracked", H5T_NATIVE_INT64, 0, NULL, &count);
+    H5Fclose(file);
+    int rc = ss_weights_read(path, 3, t, &error);
+    CU_ASSERT(rc == 0);
+    if (rc) fprintf(stderr, "\n    %s\n", error.text);
+    CU_ASSERT(weight[23] == 23.25f && bias[2] == 3);
+    remove_folder();
+}
+
+static void expect(ss_tensor *t, size_t n, const char *expected)
+{
+    ss_error error = {{0}};
+    CU_ASSERT(ss_weights_read(path, n, t, &error) == -1);
+    ASSERT_TEXT(error.text, expected);
+    ASSERT_TEXT(error.text, path);
+}
+
+static void replace(const char *name, hid_t type, int rank, const hsize_t *dim, const void *data)
+{
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    H5Ldelete(file, name, H5P_DEFAULT);
+    if (rank >= 0) add_set(file, name, type, rank, dim, data);
+    H5Fclose(file);
+}
+
+static void test_bad_files(void)
+{
+    ss_tensor t[3];
+    size_t n_bytes;
+    begin_weights(t);
+    unsigned char *whole = read_bytes(path, &n_bytes);
+    expect(t, 2, "holds 'features.1.running_mean', which this network does not have");
+    replace(t[1].name, H5T_NATIVE_FLOAT, 1, (hsize_t[]){5}, weight);
+    expect(t, 3, "tensor features.0.bias: shape (5), expected (4)");
+    replace(t[1].name, H5T_NATIVE_FLOAT, 2, (hsize_t[]){2, 2}, weight);
+    expect(t, 3, "tensor features.0.bias: shape (2,2), expected (4)");
+    replace(t[1].name, H5T_NATIVE_FLOAT, 1, (hsize_t[]){1ull << 60}, NULL);
+    expect(t, 3, "tensor features.0.bias: shape (1152921504606846976), expected (4)");
+    replace(t[1].name, H5T_NATIVE_INT, 1, (hsize_t[]){4}, weight);
+    expect(t, 3, "tensor features.0.bias: is not of a floating-point type");
+    replace(t[1].name, H5T_NATIVE_FLOAT, 1, (hsize_t[]){4}, NULL);
+    expect(t, 3, "tensor features.0.bias: holds no data");
+    replace(t[1].name, H5T_NATIVE_FLOAT, 1, (hsize_t[]){4}, (const float[]){1, 2, NAN, 4});
+    expect(t, 3, "tensor features.0.bias: element 2 is nan");
+    replace(t[1].name, H5T_NATIVE_FLOAT, -1, NULL, NULL);
+    expect(t, 3, "tensor features.0.bias: is missing");
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    H5Gclose(H5Gcreate2(file, t[1].name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Fclose(file);
+    expect(t, 3, "tensor features.0.bias: is not a dataset");
+    for (size_t cut = 0; cut < n_bytes; cut += 97) { /* cut short anywhere: an error, not a crash, never wrong numbers */
+        write_bytes(path, whole, cut);
+        expect(t, 3, cut < 9 ? "is not an HDF5 file" : "");
+    }
+    unlink(path);
+    expect(t, 3, "No such file");
+    ss_free(whole);
+    remove_folder();
+}
+
+static void test_bad_writes(void)
+{
+    ss_tensor t[3];
+    size_t n, after;
+    ss_error error;
+    begin_weights(t);
+    unsigned char *whole = read_bytes(path, &n);
+    strcpy(t[1].name, "a/b");
+    CU_ASSERT(ss_weights_write(path, 3, t, &error) == -1); /* the old file stays, nothing lies beside it */
+    ASSERT_TEXT(error.text, "a/b");
+    strcpy(t[1].name, t[0].name);
+    CU_ASSERT(ss_weights_write(path, 3, t, &error) == -1);
+    ASSERT_TEXT(error.text, "H5Dcreate2");
+    unsigned char *now = read_bytes(path, &after);
+    CU_ASSERT(after == n && memcmp(whole, now, n) == 0);
+    strcat(path, ".tmp");
+    CU_ASSERT(access(path, F_OK) != 0);
+    CU_ASSERT(ss_weights_write("/nowhere/at/all.h5", 3, t, &error) == -1);
+    ASSERT_TEXT(error.text, "/nowhere/at/all.h5");
+    ss_free(whole);
+    ss_free(now);
+    remove_folder();
+}
+
+static const ss_case cases[] = {
+    {"round trip", test_round_trip}, {"as PyTorch users write them", test_from_pytorch}, {"bad files", test_bad_files},
+    {"bad writes", test_bad_writes},
+};
+SS_SUITE("weights", cases)
