@@ -18,6 +18,7 @@ typedef struct ss_train_options {
     uint32_t ghost_batch;         /* examples that share batch-norm statistics */
     uint32_t micro_batch;         /* examples per pass where no layer couples examples */
     int64_t max_epochs, max_steps;/* max_steps < 0: none */
+    int64_t evaluate_every_epochs;/* evaluation, history and targets after every so many epochs; 0: 1 */
     double target_train_accuracy, target_train_loss; /* 0: none */
     double divergence_loss;       /* a batch loss above this, or not finite, is divergence */
     uint64_t seed;
@@ -59,7 +60,7 @@ typedef struct ss_epoch_row { double epoch, step, learning_rate, train_loss, tra
                               gradient_norm; } ss_epoch_row;
 typedef struct ss_train_hooks {
     void *ctx;
-    int (*on_epoch)(void *ctx, ss_trainer *t, const ss_epoch_row *row, ss_error *error); /* after each epoch's evaluation */
+    int (*on_epoch)(void *ctx, ss_trainer *t, const ss_epoch_row *row, ss_error *error); /* after each evaluation */
     int (*on_step)(void *ctx, ss_trainer *t, ss_error *error); /* before each step and after the last; may be NULL */
     bool (*should_stop)(void *ctx);                            /* polled each step; may be NULL */
 } ss_train_hooks;

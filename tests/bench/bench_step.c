@@ -1,0 +1,179 @@
+/* bench_step.c - CPU milliseconds of one training step, SAM step, gradient and Hessian-vector product.
+ *
+ *   bench_step NETWORK BATCH_NORM BATCH [ROUNDS]
+ *
+ * With ROUNDS it measures by itself: every round runs one block of each measure, so that noise hits all of them alike, and
+ * the medians over the rounds are printed. Without, it serves a partner (analysis/bench_peers.py): for each line of standard
+ * input that names a measure it runs one block and prints its milliseconds. A block is repeated calls for >= BLOCK_S.
+ *   step        one SGD step with momentum            sam           one SAM step
+ *   gradient    loss and its gradient                 hv_cached     Hv, activations of the point kept
+ *   hv_fresh    Hv, activations computed again */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "sharpsweep/num.h"
+#include "sharpsweep/sharp.h"
+#include "sharpsweep/train.h"
+
+enum { MAX_ROUNDS = 1000 };
+static const double BLOCK_S = 0.1;
+
+typedef struct bench {
+    ss_dataset *data;
+    ss_net *net;
+    ss_trainer *sgd, *sam;
+    ss_hessian *cached, *fresh;
+    ss_real *v, *out;
+    uint32_t batch;
+} bench;
+
+static double cpu_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- what is measured ------------------------------------------------------------------------------------------------- */
+static void run_step(bench *b) { ss_trainer_step(b->sgd, NULL, b->batch); }
+static void run_sam(bench *b) { ss_trainer_step(b->sam, NULL, b->batch); }
+static void run_gradient(bench *b) { ss_trainer_gradient(b->sgd, b->sgd->theta, NULL, b->batch, b->out); }
+static void run_cached(bench *b) { ss_hessian_apply(b->cached, b->v, b->out, NULL); }
+static void run_fresh(bench *b) { ss_hessian_apply(b->fresh, b->v, b->out, NULL); }
+
+static const struct measure { const char *name; void (*run)(bench *b); } measures[] = {
+    {"step", run_step}, {"sam", run_sam}, {"gradient", run_gradient}, {"hv_cached", run_cached},
+    {"hv_fresh", run_fresh},
+};
+enum { N_MEASURES = sizeof measures / sizeof *measures };
+
+/* Milliseconds per call over one block; the first call warms up and is not counted. */
+static double run_block(bench *b, const struct measure *m)
+{
+    m->run(b);
+    double start = cpu_s(), now;
+    int n = 0;
+    do {
+        m->run(b);
+        n++;
+        now = cpu_s();
+    } while (now - start < BLOCK_S);
+    return 1e3 * (now - start) / n;
+}
+
+/* ---- setting up --------------------------------------------------------------------------------------------------------- */
+static int make_net(bench *b, const char *network, bool batch_norm, ss_error *error)
+{
+    static const int64_t widths[] = {200, 200};
+    bool grey = !strcmp(network, "mlp") || !strcmp(network, "cnn");
+    ss_data_options data = {.name = "synthetic", .train_subset = "first", .test_subset = "first", .standardise = "channel",
+        .synthetic_train = b->batch, .synthetic_test = 1, .synthetic_size = grey ? 28 : 32,
+        .synthetic_channels = grey ? 1 : 3, .synthetic_classes = 10, .synthetic_noise = 1};
+    ss_model_options model = {.network = network, .activation = "relu", .widths = widths, .n_widths = 2,
+                              .batch_norm = batch_norm, .loss = "cross_entropy"};
+    ss_layers list = {0};
+    b->data = ss_dataset_load(&data, error);
+    if (!b->data) return -1;
+    ss_shape input = {b->data->h, b->data->w, b->data->c};
+    if (ss_model_layers(&model, 10, &list, error) == 0) b->net = ss_net_create(&list, input, 10, model.loss, error);
+    ss_layers_finish(&list);
+    return b->net ? 0 : -1;
+}
+
+static int make_machines(bench *b, ss_error *error)
+{
+    ss_train_options o = {.learning_rate = 1e-4, .momentum = 0.9, .schedule = "constant", .ghost_batch = b->batch,
+                          .micro_batch = b->batch, .max_epochs = 1, .max_steps = -1, .divergence_loss = 1e30, .seed = 1};
+    ss_hessian_options h = {.subset = "first", .batch_norm = "batch", .ghost_batch = b->batch, .micro_batch = b->batch,
+                            .cache_bytes = (size_t)8 << 30};
+    size_t p = b->net->n_params;
+    b->sgd = ss_trainer_create(b->net, b->data, &o, error);
+    o.sam_rho = 0.05;
+    b->sam = ss_trainer_create(b->net, b->data, &o, error);
+    b->cached = ss_hessian_create(b->net, b->data, &h, error);
+    h.cache_bytes = 0;
+    b->fresh = ss_hessian_create(b->net, b->data, &h, error);
+    if (!b->sgd || !b->sam || !b->cached || !b->fresh) return -1;
+    b->v = ss_alloc(p, sizeof *b->v);
+    b->out = ss_alloc(p, sizeof *b->out);
+    if (!b->v || !b->out) return ss_fail(error, "out of memory");
+    ss_stream stream = ss_stream_make(1, SS_FOR_PROBE, 0, 0);
+    for (size_t i = 0; i < p; i++) b->v[i] = (ss_real)ss_stream_normal(&stream, i);
+    ss_hessian_set(b->cached, b->sgd->theta, b->sgd->stats);
+    ss_hessian_set(b->fresh, b->sgd->theta, b->sgd->stats);
+    return 0;
+}
+
+static void finish(bench *b)
+{
+    ss_trainer_destroy(b->sgd);
+    ss_trainer_destroy(b->sam);
+    ss_hessian_destroy(b->cached);
+    ss_hessian_destroy(b->fresh);
+    ss_net_destroy(b->net);
+    ss_dataset_destroy(b->data);
+    ss_free(b->v);
+    ss_free(b->out);
+}
+
+/* ---- the two ways to run ---------------------------------------------------------------------------------------------- */
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void run_alone(bench *b, int rounds)
+{
+    static double ms[N_MEASURES][MAX_ROUNDS];
+    for (int r = 0; r < rounds; r++)
+        for (int m = 0; m < N_MEASURES; m++) ms[m][r] = run_block(b, &measures[m]);
+    for (int m = 0; m < N_MEASURES; m++) {
+        qsort(ms[m], (size_t)rounds, sizeof(double), ascending);
+        printf("%-10s %10.3f ms (median of %d), %.3f at best\n", measures[m].name, ms[m][rounds / 2], rounds, ms[m][0]);
+    }
+}
+
+static int serve(bench *b)
+{
+    char line[64];
+    printf("parameters %zu\n", b->net->n_params);
+    fflush(stdout);
+    while (fgets(line, sizeof line, stdin)) {
+        line[strcspn(line, "\n")] = '\0';
+        int m = 0;
+        while (m < N_MEASURES && strcmp(line, measures[m].name) != 0) m++;
+        if (m == N_MEASURES) {
+            fprintf(stderr, "bench_step: %s is not a measure\n", line);
+            return 1;
+        }
+        printf("%.6f\n", run_block(b, &measures[m]));
+        fflush(stdout);
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    int rounds = argc == 5 ? atoi(argv[4]) : 0;
+    bench b = {.batch = argc >= 4 ? (uint32_t)atoi(argv[3]) : 0};
+    if (argc < 4 || argc > 5 || b.batch == 0 || (argc == 5 && (rounds < 1 || rounds > MAX_ROUNDS))) {
+        fprintf(stderr, "usage: %s mlp|cnn|vgg11|resnet18 BATCH_NORM(0|1) BATCH [ROUNDS(1..%d)]\n", argv[0], MAX_ROUNDS);
+        return 2;
+    }
+    ss_error error = {""};
+    ss_blas_set_threads(1);
+    int status = 1;
+    if (make_net(&b, argv[1], atoi(argv[2]) != 0, &error) || make_machines(&b, &error))
+        fprintf(stderr, "bench_step: %s\n", error.text);
+    else if (rounds == 0)
+        status = serve(&b);
+    else {
+        run_alone(&b, rounds);
+        status = 0;
+    }
+    finish(&b);
+    return status;
+}
