@@ -44,7 +44,8 @@ static void durations(void)
         char text[SS_TIME_BYTES];
         ss_duration_format(rows[i].s, text);
         CU_ASSERT_STRING_EQUAL(text, rows[i].text);
-        if (strcmp(text, rows[i].text)) fprintf(stderr, "\n    %g s: \"%s\", expected \"%s\"\n", rows[i].s, text, rows[i].text);
+        if (strcmp(text, rows[i].text) != 0)
+            fprintf(stderr, "\n    %g s: \"%s\", expected \"%s\"\n", rows[i].s, text, rows[i].text);
     }
 }
 
