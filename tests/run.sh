@@ -54,7 +54,7 @@ if [ "${1:-}" != --fast ]; then
     configure build-valgrind --buildtype=debugoptimized -Dnative=false
     ninja -C build-valgrind
     export OPENBLAS_CORETYPE=Haswell
-    for suite in base sweep store; do
+    for suite in base sweep; do
         phase build-valgrind $suite --timeout-multiplier 10 \
             --wrap='valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite'
     done

@@ -57,8 +57,8 @@ void ss_results_destroy(ss_results *r);
 const ss_column *ss_results_column(const ss_results *r, const char *name); /* NULL if absent */
 
 /* Checks journal and file, each fault a line through `say`. Returns the number of faults found (0: all is well) or -1 when
- * nothing can be read or a writer is at work; with repair, cuts a torn tail, keeps what is whole aside as RESULTS.h5.journal.damaged, and
- * rebuilds the missing half from the other. */
+ * nothing can be read or, with repair, a writer is at work. With repair, cuts a torn tail, keeps a damaged journal aside as
+ * RESULTS.h5.journal.damaged, and rebuilds the missing half from the other. */
 int ss_store_verify(const char *path, bool repair, void (*say)(void *ctx, const char *line), void *ctx, ss_error *error);
 
 /* ---- weights files ----------------------------------------------------------------------------------------------------

@@ -29,6 +29,11 @@ int ss_h5_out_check(const ss_h5_out *out, ss_error *error);
 int ss_h5_out_commit(ss_h5_out *out, ss_error *error); /* close, fsync, rename, fsync the folder */
 void ss_h5_out_abandon(ss_h5_out *out);  /* the file at `path` stays as it was; after commit: nothing */
 
+/* A file of ours ends in a checksum of itself, which HDF5 does not see (it lies behind the end that HDF5 knows): HDF5 1.10
+ * crashes on some damaged files, so damage is to be found before it looks. Files without one, as from h5py, are fine. */
+int ss_h5_seal(int fd, ss_error *error);
+int ss_h5_check_seal(const char *path, ss_error *error);
+
 int ss_folder_sync(const char *path, ss_error *error); /* fsync of the folder that holds path */
 
 /* ---- attributes and strings ------------------------------------------------------------------------------------------ */

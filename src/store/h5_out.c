@@ -202,6 +202,10 @@ int ss_h5_out_commit(ss_h5_out *out, ss_error *error)
     }
     out->file = -1;
     if (ss_h5_out_check(out, error)) goto failed;
+    if (ss_h5_seal(out->fd, error)) {
+        ss_fail_in(error, "%s", out->temporary);
+        goto failed;
+    }
     if (fsync(out->fd)) {
         ss_fail(error, "%s: fsync: %s; the file %s stays as it was", out->temporary, strerror(errno), out->path);
         goto failed;

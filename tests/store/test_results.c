@@ -131,7 +131,8 @@ static void test_cut_files(void)
     size_t n;
     begin_results();
     unsigned char *whole = read_bytes(results, &n);
-    for (size_t cut = 0; cut < n; cut += n / 50) {
+    const size_t seal = 20; /* without its checksum the file is still whole */
+    for (size_t cut = 0; cut < n - seal; cut += n / 50) {
         ss_error error = {{0}};
         write_bytes(results, whole, cut);
         ss_results *r = ss_results_open(results, false, &error);
@@ -139,10 +140,33 @@ static void test_cut_files(void)
         ASSERT_TEXT(error.text, results);
         ss_results_destroy(r);
     }
-    write_bytes(results, whole, n);
-    ss_results *r = ss_results_open(results, false, NULL);
-    CU_ASSERT_PTR_NOT_NULL(r);
-    ss_results_destroy(r);
+    for (size_t kept = 0; kept <= seal; kept++) {
+        write_bytes(results, whole, n - kept);
+        ss_results *r = ss_results_open(results, false, NULL);
+        CU_ASSERT_PTR_NOT_NULL(r);
+        ss_results_destroy(r);
+    }
+    ss_free(whole);
+    remove_folder();
+}
+
+/* One flipped bit anywhere is found before HDF5, which may crash on it, looks at the file. */
+static void test_flipped_bits(void)
+{
+    size_t n;
+    begin_results();
+    unsigned char *whole = read_bytes(results, &n);
+    for (size_t at = 0; at < n - 20; at += at < 2000 ? 1 : 331) {
+        ss_error error = {{0}};
+        whole[at] ^= (unsigned char)(1u << at % 8);
+        write_bytes(results, whole, n);
+        whole[at] ^= (unsigned char)(1u << at % 8);
+        ss_results *r = ss_results_open(results, false, &error);
+        CU_ASSERT_PTR_NULL(r);
+        CU_ASSERT(strstr(error.text, "is damaged") || strstr(error.text, "is not an HDF5 file"));
+        ss_results_destroy(r);
+        if (at % 37 == 0) CU_ASSERT(ss_store_verify(results, false, say, NULL, NULL) == -1);
+    }
     ss_free(whole);
     remove_folder();
 }
@@ -214,6 +238,7 @@ static void test_texts(void)
 
 static const ss_case cases[] = {
     {"wrong shapes", test_wrong_shapes}, {"wrong contents", test_wrong_contents}, {"cut files", test_cut_files},
+    {"flipped bits", test_flipped_bits},
     {"beside a journal", test_beside_a_journal}, {"texts", test_texts},
 };
 SS_SUITE("results", cases)
