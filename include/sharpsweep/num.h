@@ -68,6 +68,7 @@ typedef struct ss_lanczos_options {
     int max_products;                        /* limit on Hv; reaching it is an outcome, not an error */
     int basis;                               /* vectors kept before a thick restart; 0: a default >= 2k + 20 */
     uint64_t seed;                           /* of the start vector */
+    double risk;                             /* probability that `upper` fails, 0 < risk < 1; 0: no bound is asked for */
 } ss_lanczos_options;
 
 typedef struct ss_lanczos_result {
@@ -76,6 +77,9 @@ typedef struct ss_lanczos_result {
                                                 one, and everywhere if a product was not finite */
     double *residual;                        /* (k) ||Hu - lambda u|| / |lambda|, from an explicit product with u */
     ss_real *eigenvector;                    /* (k, n) unit norm */
+    double upper;                            /* the largest eigenvalue lies below this with probability >= 1 - risk over
+                                                start vectors (van Dorsselaer, Hochstenbach & van der Vorst 2000): what a
+                                                residual alone cannot say, that nothing larger was missed. NaN: none */
     int n_products;                          /* Hv spent, the certificate's own included */
     bool converged;                          /* every residual <= tolerance; an eigenvalue that is zero to working precision
                                                 (|lambda| and ||Hu - lambda u|| <= 64 epsilon ||H||) counts as well */

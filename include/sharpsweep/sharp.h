@@ -34,6 +34,7 @@ size_t ss_hessian_n_params(const ss_hessian *h); /* length of v and hv */
 
 typedef struct ss_lambda {
     double lambda_max, residual;
+    double upper;                 /* see ss_lanczos_result; between iterates the largest of the points' */
     int64_t hvp_count;
     bool converged;
     int k;

@@ -50,7 +50,7 @@ typedef struct ss_settings {
     const char *curvature_subset, *curvature_batch_norm; /* first | even; batch | running */
     int64_t curvature_ghost_batch;           /* or `auto`: min(batch_size, ghost_batch) */
     bool curvature_weight_decay;  /* include the L2 term: + weight_decay I */
-    double curvature_tolerance;
+    double curvature_tolerance, curvature_risk;
     int64_t curvature_max_hvp, eigenvalues, curvature_seed;
     int64_t interpolation_points; /* 0: at the final iterate; n >= 2: maximum over n points to the next iterate */
     int64_t track_every_epochs, track_every_steps; /* or `none` */
@@ -144,7 +144,7 @@ typedef struct ss_series {        /* a small table: n_rows rows of n_columns dou
 int ss_series_append(ss_series *s, const double *row);  /* 0, -1: memory */
 typedef struct ss_record {        /* described by ss_record_fields; doubles start as NaN (ss_record_init) */
     int64_t status, stop_reason;
-    double lambda_max, lambda_residual, lr_lambda_max;
+    double lambda_max, lambda_residual, lambda_upper, lr_lambda_max;
     int64_t lambda_converged, hvp_count;
     double train_loss, train_accuracy, test_loss, test_accuracy, gradient_norm;
     int64_t epochs, steps, n_parameters;

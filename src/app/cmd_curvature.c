@@ -67,6 +67,7 @@ static void print_measured(const subject *s)
     ss_trainer_evaluate(s->trainer, &s->data->test, &test_loss, &test_accuracy);
     printf("lambda_max        %.9g\n", s->lambda.lambda_max);
     printf("lambda_residual   %.3g\n", s->lambda.residual);
+    printf("lambda_upper      %.9g\n", s->lambda.upper);
     printf("lambda_converged  %s\n", s->lambda.converged ? "yes" : "no");
     printf("hvp_count         %lld\n", (long long)s->lambda.hvp_count);
     printf("eigenvalue       ");

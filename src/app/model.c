@@ -105,7 +105,7 @@ ss_hessian_options ss_model_hessian(const ss_settings *s, uint32_t n_train, doub
 
 ss_lanczos_options ss_model_lanczos(const ss_settings *s)
 {
-    return (ss_lanczos_options){.k = (int)s->eigenvalues, .tolerance = s->curvature_tolerance,
+    return (ss_lanczos_options){.k = (int)s->eigenvalues, .tolerance = s->curvature_tolerance, .risk = s->curvature_risk,
                                 .max_products = (int)s->curvature_max_hvp, .seed = (uint64_t)s->curvature_seed};
 }
 

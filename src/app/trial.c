@@ -146,6 +146,7 @@ static int measure(run *r, double learning_rate, ss_error *error)
     if (rc == 0) {
         record->lambda_max = lambda.lambda_max;
         record->lambda_residual = lambda.residual;
+        record->lambda_upper = lambda.upper;
         record->lambda_converged = lambda.converged;
         record->hvp_count = lambda.hvp_count;
         record->lr_lambda_max = learning_rate * lambda.lambda_max;

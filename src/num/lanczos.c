@@ -15,6 +15,7 @@
  * in their complement is run until its own best Ritz value has settled below the k-th. If it brings up another copy, the
  * pairs are certified anew and checked again. With k = 1 the value is right without it. */
 #include "basis.h"
+#include "bound.h"
 #include "eigen.h"
 
 #include <assert.h>
@@ -50,6 +51,7 @@ typedef struct solver {
     bool certified;               /* the result's pairs hold with the tolerance, and only their completeness is checked */
     bool current;                 /* the result's pairs are those of T as it is */
     bool broken;                  /* a product was not finite */
+    ss_krylov krylov;             /* the first cycle's recurrence, until a restart or a fresh vector ends it */
     size_t n_failed, next_certificate; /* failed certificates; products to be spent before the next */
 } solver;
 
@@ -112,13 +114,15 @@ static int extend(solver *s, ss_error *error)
     int rc = multiply(s, ss_basis_row(&s->basis, s->m), next, error);
     if (rc != 0 || s->broken) return rc;
     s->beta = ss_basis_orthogonalise(&s->basis, s->m + 1, next, s->h);
+    bool exhausted = s->m + 1 == s->n || s->beta <= BREAKDOWN * s->norm;
+    if (s->n_fresh == 1 && s->krylov.n == s->m) ss_krylov_add(&s->krylov, s->h[s->m], exhausted ? 0 : s->beta);
     memcpy(s->t + s->m * s->limit, s->h, (s->m + 1) * sizeof *s->h);
     s->m++;
     s->current = false;
     if (s->m == s->n) {
         s->spanned = true;
         s->beta = 0;
-    } else if (s->beta <= BREAKDOWN * s->norm) {
+    } else if (exhausted) {
         draw_fresh(s);
     } else {
         ss_scale(s->n, 1 / s->beta, next);
@@ -318,7 +322,7 @@ static int solver_init(solver *s, ss_error *error)
     s->h = ss_alloc(limit + 1, sizeof *s->h);
     if (!s->t || !s->s || !s->theta || !s->h)
         return ss_fail(error, "no memory for a projected matrix of %zu x %zu", limit, limit);
-    if (ss_eigen_work_init(&s->eigen, limit, error) != 0) return -1;
+    if (ss_eigen_work_init(&s->eigen, limit, error) != 0 || ss_krylov_init(&s->krylov, limit, error) != 0) return -1;
     return ss_basis_init(&s->basis, s->n, limit + 2, error);
 }
 
@@ -326,6 +330,7 @@ static void solver_finish(solver *s)
 {
     ss_basis_finish(&s->basis);
     ss_eigen_work_finish(&s->eigen);
+    ss_krylov_finish(&s->krylov);
     ss_free(s->t);
     ss_free(s->s);
     ss_free(s->theta);
@@ -334,7 +339,7 @@ static void solver_finish(solver *s)
 
 static int result_init(ss_lanczos_result *r, size_t n, size_t k, ss_error *error)
 {
-    *r = (ss_lanczos_result){.k = (int)k, .eigenvalue = ss_alloc(k, sizeof(double)),
+    *r = (ss_lanczos_result){.k = (int)k, .upper = NAN, .eigenvalue = ss_alloc(k, sizeof(double)),
                              .residual = ss_alloc(k, sizeof(double))};
     if (n <= SIZE_MAX / k) r->eigenvector = ss_alloc(k * n, sizeof(ss_real));
     if (!r->eigenvalue || !r->residual || !r->eigenvector)
@@ -354,6 +359,7 @@ int ss_lanczos(ss_operator *op, void *ctx, size_t n, const ss_lanczos_options *o
     if (rc == 0) rc = iterate(&s, error);
     if (rc == 0) {
         result->converged = s.certified && !s.broken;
+        if (options->risk > 0 && !s.broken) result->upper = ss_krylov_upper(&s.krylov, n, options->risk);
         for (size_t i = 0; s.broken && i < k; i++) result->eigenvalue[i] = result->residual[i] = NAN;
     } else {
         ss_lanczos_finish(result);

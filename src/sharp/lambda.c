@@ -13,7 +13,7 @@ int ss_lambda_measure(ss_hessian *h, const ss_real *theta, const ss_real *stats,
     ss_hessian_set(h, theta, stats);
     int rc = ss_lanczos(ss_hessian_apply, h, ss_hessian_n_params(h), options, &r, error);
     if (rc == 0) {
-        *out = (ss_lambda){.lambda_max = r.eigenvalue[0], .residual = r.residual[0], .hvp_count = r.n_products,
+        *out = (ss_lambda){.lambda_max = r.eigenvalue[0], .residual = r.residual[0], .upper = r.upper, .hvp_count = r.n_products,
                            .converged = r.converged, .k = r.k, .eigenvalue = r.eigenvalue};
         r.eigenvalue = NULL; /* it is out's now */
     }
@@ -41,6 +41,7 @@ int ss_lambda_measure_between(ss_hessian *h, const ss_real *theta, const ss_real
     ss_lambda best = {0};
     int64_t hvp_count = 0;
     bool converged = true;
+    double upper = -INFINITY;
     int rc = 0;
     *out = (ss_lambda){0};
     if (!point) return ss_fail(error, "no memory for a point of %zu parameters between two iterates", p);
@@ -52,6 +53,7 @@ int ss_lambda_measure_between(ss_hessian *h, const ss_real *theta, const ss_real
         if (rc != 0) break;
         hvp_count += here.hvp_count;
         converged = converged && here.converged;
+        if (here.upper > upper || isnan(here.upper)) upper = here.upper; /* NaN stays: no bound holds for all points */
         if (i == 0 || here.lambda_max > best.lambda_max || isnan(best.lambda_max)) { /* a number is above none */
             ss_lambda_finish(&best);
             best = here;
@@ -64,6 +66,7 @@ int ss_lambda_measure_between(ss_hessian *h, const ss_real *theta, const ss_real
         *out = best;
         out->hvp_count = hvp_count;
         out->converged = converged;
+        out->upper = upper;
     } else {
         ss_lambda_finish(&best);
     }

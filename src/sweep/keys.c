@@ -102,6 +102,8 @@ static const ss_key table[] = {
           "ghost batch of the Hessian; `auto`: min(batch_size, ghost_batch)"),
     BOOL(curvature_weight_decay, "false", "includes the L2 term: adds weight_decay to every eigenvalue"),
     FLOAT(curvature_tolerance, "0.001", 0, OPEN, 1, OPEN, "1", "stop at ||Hu - lambda u|| <= tolerance * |lambda|"),
+    FLOAT(curvature_risk, "0.001", 0, OPEN, 1, OPEN, "1", "probability that lambda_upper is not an upper bound of the "
+        "largest eigenvalue"),
     INT(curvature_max_hvp, "200", 1, 1e6, "products", "most Hessian-vector products of one measurement"),
     INT(eigenvalues, "1", 1, 64, "eigenvalues", "how many of the largest eigenvalues are sought"),
     INT(curvature_seed, "0", 0, MAX_SEED, "1", "seed of the Lanczos start vector"),

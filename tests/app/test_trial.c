@@ -71,6 +71,7 @@ static void test_outcomes(void)
         if (!diverged) {
             CU_ASSERT(r.hvp_count > 0 && r.lambda_residual >= 0 && r.n_eigenvalues == 1);
             CU_ASSERT(!r.lambda_converged || r.lambda_residual <= 1e-3);
+            CU_ASSERT(r.lambda_upper >= r.lambda_max && r.lambda_upper < 3 * r.lambda_max + 1);
             CU_ASSERT(r.train_accuracy >= 0 && r.train_accuracy <= 1 && isfinite(r.test_loss));
             CU_ASSERT(r.history.n_rows >= 1);
         }
