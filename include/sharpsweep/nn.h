@@ -21,7 +21,11 @@ typedef struct ss_layer {
     bool projection_norm;         /* residual: and a batch norm after it */
     double p;                     /* dropout: probability of zero, 0 <= p < 1 */
 } ss_layer;
-typedef struct ss_layers { size_t n, capacity; ss_layer *layer; } ss_layers; /* zeroed = empty */
+typedef struct ss_layers {
+    size_t n, capacity;
+    ss_layer *layer;
+    bool exact;                   /* convolutions by GEMM alone (ss_window.exact) */
+} ss_layers;                      /* zeroed = empty */
 
 const char *const *ss_layer_types(void); /* NULL-terminated: linear conv2d batch_norm relu tanh gelu max_pool avg_pool
                                             global_avg_pool dropout flatten residual */
@@ -58,6 +62,7 @@ typedef struct ss_net {
     ss_shape input;
     int n_classes;
     bool has_batch_norm;          /* with batch statistics, examples are coupled */
+    bool norms_features;          /* some batch norm has one position per example: of a single one there is no variance */
     double macs_per_example;      /* of one forward pass, convolutions and linear layers */
     size_t values_per_example;    /* activations that a tape keeps per example */
     struct ss_graph *graph;

@@ -29,11 +29,13 @@ int ss_eigen_symmetric(size_t n, double *a, double *w, ss_error *error);
 void ss_blas_set_threads(int n_threads);
 const char *ss_blas_describe(void);          /* e.g. "OpenBLAS 0.3.21 ... Haswell" */
 
-/* ---- convolution: im2col in tiles of output lines, then GEMM ----------------------------------------------------- */
+/* ---- convolution: im2col in tiles of output lines, then GEMM; or, for 3x3 with stride 1 and enough channels and tiles,
+ * Winograd's F(4x4, 3x3), unless the window says `exact`. The choice is a function of the window and n alone. ------------- */
 typedef struct ss_window {                   /* geometry of a convolution or pooling window */
     int h, w, c;                             /* input (h, w, c) */
     int out_h, out_w, out_c;                 /* output; pooling has out_c == c */
     int kernel, stride, padding;             /* square */
+    bool exact;                              /* convolution: by GEMM alone, never by Winograd's algorithm */
 } ss_window;
 /* floor((size + 2 padding - kernel) / stride) + 1, or 0 where the kernel does not fit. */
 int ss_window_out(int size, int kernel, int stride, int padding);

@@ -32,6 +32,7 @@ static int plan(ss_net *net, ss_node *node, const ss_shape *in, ss_error *error)
     node->stat = tensor_add(net, node, "running_mean", 1, dim, true, &failed);
     tensor_add(net, node, "running_var", 1, dim, true, &failed);
     net->has_batch_norm = true;
+    net->norms_features |= in->h == 1 && in->w == 1;
     return failed ? ss_fail(error, "out of memory for the list of tensors") : 0;
 }
 

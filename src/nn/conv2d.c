@@ -14,7 +14,7 @@ static int plan(ss_net *net, ss_node *node, const ss_shape *in, ss_error *error)
                        "(height x width x channels)", kernel, kernel, s->padding, in->h, in->w, in->c);
     bool failed = false;
     size_t k = (size_t)kernel, dim[4] = {(size_t)s->units, (size_t)in->c, k, k};
-    node->window = (ss_window){in->h, in->w, in->c, out_h, out_w, s->units, kernel, stride, s->padding};
+    node->window = (ss_window){in->h, in->w, in->c, out_h, out_w, s->units, kernel, stride, s->padding, false};
     node->shape = (ss_shape){out_h, out_w, s->units};
     node->has_weight = true;
     node->weight = tensor_add(net, node, "weight", 4, dim, false, &failed);

@@ -173,7 +173,7 @@ static int plan_layers(planner *p, const ss_layers *layers)
 }
 
 /* Who may work in place, who adds to a delta instead of writing it, and how much scratch is needed. */
-static void plan_buffers(ss_net *net)
+static void plan_buffers(ss_net *net, bool exact)
 {
     ss_graph *g = net->graph;
     for (int i = 1; i < g->n_nodes; i++)
@@ -188,6 +188,7 @@ static void plan_buffers(ss_net *net)
         bool free_input = node->in[0] != 0 && in->n_consumers == 1 && !in->ops->needs_output && !in->constant;
         node->in_place = free_input && node->ops->in_place;
         node->overwrites_input = free_input && node->ops == &batch_norm_ops && !in->in_place;
+        node->window.exact = exact;
         size_t work = node->ops == &conv2d_ops ? ss_conv_work(&node->window) : 0;
         if (work > g->work) g->work = work;
         if ((size_t)node->shape.c > g->max_c) g->max_c = (size_t)node->shape.c;
@@ -211,7 +212,7 @@ ss_net *ss_net_create(const ss_layers *layers, ss_shape input, int n_classes, co
         ss_net_destroy(net);
         return NULL;
     }
-    plan_buffers(net);
+    plan_buffers(net, layers->exact);
     enum { SAMPLE = 1024 };
     net->values_per_example = ss_tape_bytes(net, SAMPLE, true) / SAMPLE / sizeof(ss_real);
     return net;

@@ -11,7 +11,7 @@ static int plan_window(ss_node *node, const ss_shape *in, int kernel, int stride
     if (h < 1 || w < 1)
         return ss_fail(error, "a %dx%d window does not fit its input of %dx%dx%d (height x width x channels)", kernel,
                        kernel, in->h, in->w, in->c);
-    node->window = (ss_window){in->h, in->w, in->c, h, w, in->c, kernel, stride, padding};
+    node->window = (ss_window){in->h, in->w, in->c, h, w, in->c, kernel, stride, padding, false};
     node->shape = (ss_shape){h, w, in->c};
     return 0;
 }

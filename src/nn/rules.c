@@ -38,6 +38,7 @@ static int replace(ss_layers *list, ss_layers *with, int status)
     if (status == 0) {
         ss_layers old = *list;
         *list = *with;
+        list->exact = old.exact;
         *with = old;
     }
     ss_layers_finish(with);

@@ -14,7 +14,8 @@
 
 int ss_krylov_init(ss_krylov *k, size_t capacity, ss_error *error)
 {
-    *k = (ss_krylov){.capacity = capacity, .alpha = ss_alloc(capacity, sizeof(double)), .beta = ss_alloc(capacity, sizeof(double))};
+    *k = (ss_krylov){.capacity = capacity, .alpha = ss_alloc(capacity, sizeof *k->alpha),
+                     .beta = ss_alloc(capacity, sizeof *k->beta)};
     return k->alpha && k->beta ? 0 : ss_fail(error, "no memory for the coefficients of %zu Lanczos steps", capacity);
 }
 

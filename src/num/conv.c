@@ -5,7 +5,7 @@
  *     forward      Y   = col W^T          data gradient   dcol = dY W, dX = col2im(dcol)
  *     weight       dW += dY^T col
  * The tile's size is a function of the geometry alone: the same batch gives the same bits whatever memory is left. */
-#include "sharpsweep/num.h"
+#include "winograd.h"
 
 #include <assert.h>
 #include <string.h>
@@ -43,8 +43,12 @@ static size_t tile_lines(const ss_window *g)
 size_t ss_conv_work(const ss_window *g)
 {
     if (is_plain(g) || g->out_w <= 0) return 0;
-    return tile_lines(g) * (size_t)g->out_w * row_length(g);
+    size_t plain = tile_lines(g) * (size_t)g->out_w * row_length(g);
+    size_t winograd = !g->exact && ss_winograd_fits(g) ? ss_winograd_work(g) : 0;
+    return plain > winograd ? plain : winograd;
 }
+
+static bool by_winograd(const ss_window *g, size_t n) { return !g->exact && ss_winograd_pays(g, n); }
 
 /* For one output position and one kernel row: which part of the kernel*c run lies inside the image. `skip` elements of
  * padding, then `count` elements from image column `ix`, the rest padding. */
@@ -143,6 +147,10 @@ void ss_conv_forward(const ss_window *g, size_t n, const ss_real *x, const ss_re
                      ss_real *work)
 {
     size_t k = row_length(g), out_c = (size_t)g->out_c, positions = (size_t)g->out_w;
+    if (by_winograd(g, n)) {
+        ss_winograd_forward(g, n, x, weight, beta, y, work);
+        return;
+    }
     if (is_plain(g)) {
         ss_gemm(SS_NO_TRANSPOSE, SS_TRANSPOSE, total_lines(g, n) * positions, out_c, k, 1, x, k, weight, k, beta, y, out_c);
         return;
@@ -161,6 +169,10 @@ void ss_conv_backward_data(const ss_window *g, size_t n, const ss_real *dy, cons
 {
     assert(beta == 0 || beta == 1);
     size_t k = row_length(g), out_c = (size_t)g->out_c, positions = (size_t)g->out_w;
+    if (by_winograd(g, n)) {
+        ss_winograd_backward_data(g, n, dy, weight, beta, dx, work);
+        return;
+    }
     if (is_plain(g)) {
         ss_gemm(SS_NO_TRANSPOSE, SS_NO_TRANSPOSE, total_lines(g, n) * positions, k, out_c, 1, dy, out_c, weight, k, beta, dx,
                 k);
@@ -180,6 +192,10 @@ void ss_conv_backward_weight(const ss_window *g, size_t n, const ss_real *x, con
                              ss_real *dweight, ss_real *work)
 {
     size_t k = row_length(g), out_c = (size_t)g->out_c, positions = (size_t)g->out_w;
+    if (by_winograd(g, n)) {
+        ss_winograd_backward_weight(g, n, x, dy, beta, dweight, work);
+        return;
+    }
     if (is_plain(g) || n == 0) {
         ss_gemm(SS_TRANSPOSE, SS_NO_TRANSPOSE, out_c, k, total_lines(g, n) * positions, 1, dy, out_c, x, k, beta, dweight,
                 k);

@@ -1,5 +1,6 @@
 #include "suite.h"
 
+#include "../../src/num/winograd.h"
 #include "fixture.h"
 
 #include <math.h>
@@ -16,13 +17,16 @@ static const geometry table[] = {
     {2, 4, 5, 30, 6, 3, 1, 1}, /* runs long enough for memcpy */
     {300, 6, 6, 24, 3, 3, 1, 1}, /* several tiles, the last one short, most of them across images */
     {5, 2, 2, 64, 3, 3, 1, 1},
+    /* by Winograd's algorithm: whole tiles, cut ones, every padding, several blocks */
+    {8, 8, 8, 16, 16, 3, 1, 1}, {6, 9, 7, 32, 16, 3, 1, 1}, {9, 10, 10, 16, 32, 3, 1, 0}, {4, 9, 9, 16, 16, 3, 1, 2},
+    {33, 6, 6, 16, 48, 3, 1, 1}, {40, 4, 4, 64, 64, 3, 1, 1}, {5, 28, 28, 32, 32, 3, 1, 1},
 };
 enum { N_GEOMETRIES = sizeof table / sizeof *table };
 
 static ss_window window_of(const geometry *t)
 {
     return (ss_window){t->h, t->w, t->c, ss_window_out(t->h, t->kernel, t->stride, t->padding),
-                       ss_window_out(t->w, t->kernel, t->stride, t->padding), t->out_c, t->kernel, t->stride, t->padding};
+                       ss_window_out(t->w, t->kernel, t->stride, t->padding), t->out_c, t->kernel, t->stride, t->padding, false};
 }
 
 /* Everything one convolution has: x, weight, y and a gradient of each. */
@@ -206,7 +210,8 @@ static void test_window_out(void)
 
 static void test_work_is_bounded(void)
 {
-    /* vgg11's and resnet18's layers: a few MB at most, whatever the batch. */
+    /* vgg11's and resnet18's layers: a few MB at most, whatever the batch; by Winograd's algorithm also the transformed
+     * weights, four times their size. */
     static const geometry layers[] = {
         {1, 32, 32, 3, 64, 3, 1, 1}, {1, 16, 16, 64, 128, 3, 1, 1}, {1, 8, 8, 128, 256, 3, 1, 1},
         {1, 4, 4, 256, 512, 3, 1, 1}, {1, 2, 2, 512, 512, 3, 1, 1}, {1, 32, 32, 64, 128, 3, 2, 1},
@@ -215,13 +220,39 @@ static void test_work_is_bounded(void)
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
         ss_window g = window_of(&layers[i]);
         CU_ASSERT(ss_conv_work(&g) > 0);
+        CU_ASSERT(ss_conv_work(&g) * sizeof(ss_real) <= (10 << 20) + 4 * sizeof(ss_real) * 9 * (size_t)(g.c * g.out_c));
+        g.exact = true;
         CU_ASSERT(ss_conv_work(&g) * sizeof(ss_real) <= 10 << 20);
     }
     ss_window plain = window_of(&(geometry){1, 8, 8, 16, 32, 1, 1, 0});
     CU_ASSERT_EQUAL(ss_conv_work(&plain), 0);
 }
 
-static const ss_case cases[] = {
+/* The rule: 3x3, stride 1, whole vectors of channels, enough tiles; `exact` keeps it away, and gives the same numbers but for
+ * rounding. */
+static void test_winograd_rule(void)
+{
+    static const struct { geometry g; bool pays; } rules[] = {
+        {{8, 8, 8, 16, 16, 3, 1, 1}, true},   {{7, 8, 8, 16, 16, 3, 1, 1}, false}, {{99, 8, 8, 3, 16, 3, 1, 1}, false},
+        {{99, 8, 8, 16, 16, 3, 2, 1}, false}, {{99, 8, 8, 16, 16, 5, 1, 2}, false}, {{99, 2, 2, 64, 64, 3, 1, 1}, false},
+        {{32, 4, 4, 16, 16, 3, 1, 1}, true},  {{99, 5, 5, 16, 16, 3, 1, 1}, false}, {{8, 28, 28, 32, 64, 3, 1, 1}, true},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        ss_window g = window_of(&rules[i].g);
+        CU_ASSERT_EQUAL(ss_winograd_pays(&g, rules[i].g.n), rules[i].pays);
+    }
+    setup s = make(&rules[8].g);
+    ss_conv_forward(&s.g, s.n, s.x, s.weight, 0, s.y, s.work);
+    s.g.exact = true;
+    ss_conv_forward(&s.g, s.n, s.x, s.weight, 0, s.dy, s.work);
+    CU_ASSERT(memcmp(s.y, s.dy, s.n_y * sizeof *s.y) != 0);
+    double difference = 0;
+    for (size_t i = 0; i < s.n_y; i++) difference += pow((double)s.y[i] - (double)s.dy[i], 2);
+    CU_ASSERT(sqrt(difference) <= by_precision(1e-5, 1e-13) * ss_norm(s.n_y, s.y));
+    drop(&s);
+}
+
+static const ss_case cases[] = {{"Winograd: when", test_winograd_rule}, 
     {"output sizes", test_window_out},
     {"forward against the definition", test_forward},
     {"data gradient against the definition", test_backward_data},

@@ -15,7 +15,7 @@ enum { N_GEOMETRIES = sizeof table / sizeof *table };
 static ss_window window_of(const geometry *t)
 {
     return (ss_window){t->h, t->w, t->c, ss_window_out(t->h, t->kernel, t->stride, t->padding),
-                       ss_window_out(t->w, t->kernel, t->stride, t->padding), t->c, t->kernel, t->stride, t->padding};
+                       ss_window_out(t->w, t->kernel, t->stride, t->padding), t->c, t->kernel, t->stride, t->padding, false};
 }
 
 static size_t in_size(const ss_window *g) { return (size_t)(g->h * g->w * g->c); }
