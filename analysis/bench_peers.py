@@ -5,7 +5,7 @@ usage: bench_peers.py BENCH_STEP [--rounds N] [CASE ...]     CASE: mlp-32, cnn-b
 Both run in blocks of about 0.1 s CPU time, turn and turn about, so that the machine's noise hits them alike; a cell shows
 the medians and the median of the block-by-block ratios (PyTorch / sharpsweep: above 1 sharpsweep is faster). PyTorch gets
 the memory layout (NCHW or channels last) that is faster for its training step.
-Exit status 1 if a Hessian-vector product takes more than 3 gradients (kept activations; both from sharpsweep)."""
+Exit status 1 if a Hessian-vector product takes more than 3 gradients, its point's activations kept or fresh."""
 import statistics
 import subprocess
 import sys
@@ -130,7 +130,7 @@ def measure_case(program, case, rounds):
             hv[m] = statistics.median(x / g for x, g in zip(a, times['gradient'][0]))
     print(f'| {net} | {"on" if bn else "off"} | {batch} | {count} | {layout} | ' + ' | '.join(cells)
           + f' | {hv["hv_cached"]:.2f} | {hv["hv_fresh"]:.2f} |', flush=True)
-    return hv['hv_cached'] <= LIMIT
+    return max(hv.values()) <= LIMIT
 
 
 def main():

@@ -184,25 +184,30 @@ static void sam_restores_the_weights_bit_for_bit(void)
     }
 }
 
-/* Running statistics see the first pass alone; with the switch, the second one too. */
+/* Running statistics see the first pass alone; with the switch, the second one too. Groups are ghost batches. */
 static void statistics_of_sam(void)
 {
-    ss_train_options o = plain_options();
-    setup s = set_up(true, 0, &o);
-    size_t n = s.f.net->n_stats;
-    o.sam_rho = 0.5;
-    ss_trainer *once = make_trainer(&s.f, &o);
-    o.sam_update_statistics_twice = true;
-    ss_trainer *twice = make_trainer(&s.f, &o);
-    ss_trainer_step(s.t, NULL, 16);
-    ss_trainer_step(once, NULL, 16);
-    ss_trainer_step(twice, NULL, 16);
-    CU_ASSERT(n > 0);
-    CU_ASSERT(same_bits(n, s.t->stats, once->stats));
-    CU_ASSERT(distance(n, twice->stats, once->stats) > 1e-3);
-    ss_trainer_destroy(once);
-    ss_trainer_destroy(twice);
-    tear_down(&s);
+    static const uint32_t m[] = {0, 8};
+    for (size_t i = 0; i < 2; i++) {
+        ss_train_options o = plain_options();
+        o.ghost_batch = m[i] ? m[i] : 16;
+        setup s = set_up(true, 0, &o);
+        size_t n = s.f.net->n_stats;
+        o.sam_rho = 0.5;
+        o.sam_m = m[i];
+        ss_trainer *once = make_trainer(&s.f, &o);
+        o.sam_update_statistics_twice = true;
+        ss_trainer *twice = make_trainer(&s.f, &o);
+        ss_trainer_step(s.t, NULL, 16);
+        ss_trainer_step(once, NULL, 16);
+        ss_trainer_step(twice, NULL, 16);
+        CU_ASSERT(n > 0);
+        CU_ASSERT(same_bits(n, s.t->stats, once->stats));
+        CU_ASSERT(distance(n, twice->stats, once->stats) > 1e-3);
+        ss_trainer_destroy(once);
+        ss_trainer_destroy(twice);
+        tear_down(&s);
+    }
 }
 
 /* Linear regression that fits exactly: black images of class 0, bias (1, 0, 0). */
