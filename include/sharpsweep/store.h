@@ -14,22 +14,28 @@ typedef struct ss_store ss_store;
 
 typedef struct ss_provenance {    /* becomes root attributes */
     const char *version, *commit, *mpi, *blas, *cpu;
-    const char *data_path, *data_digest;
+    const char *data_path, *data_digest; /* of all data sets of the job, joined by ", " */
+    /* The digest of the data set that a grid point uses; NULL: data_digest, for every point. */
+    const char *(*point_digest)(const void *ctx, const ss_settings *s);
+    const void *ctx;
 } ss_provenance;
 
 /* Opens or creates the results of this job. Adds grid points that the file does not know, keeps all that it knows.
  * Refuses (error, nothing changed): a second writer; a file that is not ours or of a newer schema; a job whose settings
- * outside the axes differ from the file's, each difference named "max_epochs: 10 in results.h5, 20 in job.yaml". A missing
- * journal beside an existing results file is made again from it. Keeps pointers to job and grid. */
+ * outside the axes differ from the file's, each difference named "max_epochs: 10 in results.h5, 20 in job.yaml"; data that
+ * have changed since a point of the same settings was stored; points of another version of our numerics. A missing journal
+ * beside an existing results file is made again from it. Keeps pointers to job and grid. */
 ss_store *ss_store_open(const char *path, const ss_job *job, const ss_grid *grid, const ss_provenance *provenance,
                         ss_error *error);
 bool ss_store_is_finished(const ss_store *store, size_t point); /* done, diverged or epoch_limit; failed ones run again */
+ss_status ss_store_status(const ss_store *store, size_t point); /* of its latest record; pending: it has none */
 int64_t ss_store_attempts(const ss_store *store, size_t point); /* times it was started before, over all runs */
 int ss_store_start(ss_store *store, size_t point, int worker, ss_error *error); /* noted for `status`; not synced */
 int ss_store_keep(ss_store *store, size_t point, const ss_record *record, ss_error *error); /* durable on return */
 /* Rebuilds the HDF5 file if that keeps rebuilding under 2 % of the time; `now` forces it. */
 int ss_store_refresh(ss_store *store, bool now, ss_error *error);
-int ss_store_weights_path(const ss_store *store, size_t point, char *out, size_t out_bytes); /* RESULTS.weights/ID.h5 */
+/* RESULTS.weights/ID.h5, a name only; -1: it does not fit. */
+int ss_store_weights_path(const ss_store *store, size_t point, char *out, size_t out_bytes);
 int ss_store_close(ss_store *store, ss_error *error); /* a last rebuild; frees also on error; NULL is fine */
 
 /* ---- reading results --------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@
 
 #include "table.h"
 
-enum { SS_FILL_INT = -1, SS_MAX_SERIES_FIELDS = 32 };
+enum { SS_FILL_INT = SS_UNKNOWN, SS_MAX_SERIES_FIELDS = 32 };
 
 typedef enum ss_cell { SS_CELL_INT8, SS_CELL_INT64, SS_CELL_REAL, SS_CELL_TEXT, SS_N_CELL } ss_cell;
 typedef enum ss_source { SS_FROM_ID, SS_FROM_FIELD, SS_FROM_SETTING, SS_FROM_COUNT } ss_source;

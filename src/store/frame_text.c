@@ -68,7 +68,7 @@ void ss_frame_text(const ss_variable *v, size_t i, bool has_record, char *out, s
             snprintf(out, out_bytes, "%s", ss_stop_name[code]);
         return;
     case SS_CELL_INT64:
-        if (has_record || ((const int64_t *)v->data)[i] >= 0)
+        if (((const int64_t *)v->data)[i] != SS_FILL_INT) /* what is unknown is an empty cell */
             snprintf(out, out_bytes, "%lld", (long long)((const int64_t *)v->data)[i]);
         return;
     default:

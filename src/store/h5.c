@@ -179,7 +179,10 @@ int ss_h5_open(const char *path, hid_t *file, ss_error *error)
     if (stat(path, &st)) return ss_fail(error, "%s: %s", path, strerror(errno));
     if (!S_ISREG(st.st_mode)) return ss_fail(error, "%s: is not a regular file", path);
     if (access(path, R_OK)) return ss_fail(error, "%s: %s", path, strerror(errno));
-    if (H5Fis_hdf5(path) <= 0) return ss_fail(error, "%s: is not an HDF5 file (%lld bytes)", path, (long long)st.st_size);
+    if (H5Fis_hdf5(path) <= 0) {
+        ss_fail(error, "%s: is not an HDF5 file (%lld bytes)", path, (long long)st.st_size);
+        return SS_H5_FOREIGN;
+    }
     if (ss_h5_check_seal(path, error)) return -1;
     *file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (*file >= 0) return 0;

@@ -24,6 +24,7 @@ typedef struct ss_h5_out {
     uint64_t size;
     char path[4096], temporary[4104];
 } ss_h5_out;
+/* Errors do not name the file: the caller does, once. */
 int ss_h5_out_create(ss_h5_out *out, const char *path, ss_error *error);
 int ss_h5_out_check(const ss_h5_out *out, ss_error *error);
 int ss_h5_out_commit(ss_h5_out *out, ss_error *error); /* close, fsync, rename, fsync the folder */
@@ -43,7 +44,8 @@ int ss_h5_put_number(hid_t at, const char *name, hid_t type, size_t n, const voi
 /* 0 and *text (ss_free), "" where it is missing; -1: it is there and is no text. */
 int ss_h5_get_text(hid_t at, const char *name, char **text, ss_error *error);
 int ss_h5_get_int(hid_t at, const char *name, int64_t *value, ss_error *error); /* missing: value unchanged */
-/* Opens an existing file for reading: 0 and *file, or -1 and one sentence ("not an HDF5 file", ...). */
+/* Opens an existing file for reading: 0 and *file, or one sentence: -1, or SS_H5_FOREIGN where it is not HDF5 at all. */
+enum { SS_H5_FOREIGN = -2 };
 int ss_h5_open(const char *path, hid_t *file, ss_error *error);
 
 #endif

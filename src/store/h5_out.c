@@ -147,6 +147,7 @@ static int create_file(ss_h5_out *out, ss_error *error)
     /* netCDF-4 relies on the order of creation of variables and attributes. */
     H5_TRY(H5Pset_link_creation_order(create, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED));
     H5_TRY(H5Pset_attr_creation_order(create, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED));
+    H5_TRY(H5Pset_obj_track_times(create, 0)); /* equal contents, equal bytes */
     H5_TRY(out->file = H5Fcreate(out->temporary, H5F_ACC_TRUNC, create, access));
     rc = 0;
 done:
@@ -163,7 +164,9 @@ int ss_h5_out_create(ss_h5_out *out, const char *path, ss_error *error)
     snprintf(out->temporary, sizeof out->temporary, "%s.tmp", path);
     unlink(out->temporary); /* left by a killed writer */
     out->fd = open(out->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (out->fd < 0) return ss_fail(error, "%s: %s", out->temporary, strerror(errno));
+    const char *slash = strrchr(out->temporary, '/');
+    if (out->fd < 0)
+        return ss_fail(error, "%s beside it cannot be made: %s", slash ? slash + 1 : out->temporary, strerror(errno));
     if (create_file(out, error) == 0) return 0;
     ss_h5_out_abandon(out);
     return -1;
@@ -172,8 +175,7 @@ int ss_h5_out_create(ss_h5_out *out, const char *path, ss_error *error)
 int ss_h5_out_check(const ss_h5_out *out, ss_error *error)
 {
     if (!out->failure) return 0;
-    return ss_fail(error, "%s: cannot be written: %s; the file %s stays as it was", out->temporary, strerror(out->failure),
-                   out->path);
+    return ss_fail(error, "cannot be written: %s; it stays as it was", strerror(out->failure));
 }
 
 int ss_folder_sync(const char *path, ss_error *error)
@@ -202,22 +204,19 @@ int ss_h5_out_commit(ss_h5_out *out, ss_error *error)
     }
     out->file = -1;
     if (ss_h5_out_check(out, error)) goto failed;
-    if (ss_h5_seal(out->fd, error)) {
-        ss_fail_in(error, "%s", out->temporary);
-        goto failed;
-    }
+    if (ss_h5_seal(out->fd, error)) goto failed;
     if (fsync(out->fd)) {
-        ss_fail(error, "%s: fsync: %s; the file %s stays as it was", out->temporary, strerror(errno), out->path);
+        ss_fail(error, "fsync: %s; it stays as it was", strerror(errno));
         goto failed;
     }
     if (close(out->fd)) {
         out->fd = -1;
-        ss_fail(error, "%s: close: %s; the file %s stays as it was", out->temporary, strerror(errno), out->path);
+        ss_fail(error, "close: %s; it stays as it was", strerror(errno));
         goto failed;
     }
     out->fd = -1;
     if (rename(out->temporary, out->path)) {
-        ss_fail(error, "%s: cannot take the place of %s: %s", out->temporary, out->path, strerror(errno));
+        ss_fail(error, "cannot be replaced: %s", strerror(errno));
         goto failed;
     }
     out->temporary[0] = '\0';

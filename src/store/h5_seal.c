@@ -56,7 +56,7 @@ int ss_h5_check_seal(const char *path, ss_error *error)
     struct stat st;
     unsigned char seal[SEAL_BYTES];
     uint32_t crc = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st)) {
         ss_fail(error, "%s: %s", path, strerror(errno));
         if (fd >= 0) close(fd);

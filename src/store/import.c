@@ -36,11 +36,16 @@ typedef struct group {
     ss_points points;
 } group;
 
+static uint32_t next_number(const ss_table *t)
+{
+    return t->n_sessions ? t->session[t->n_sessions - 1]->number + 1 : 1;
+}
+
 static int close_group(group *g, ss_table *t, ss_journal *j, ss_error *error)
 {
     ss_bytes payload = {0};
     if (g->points.n == 0) return 0;
-    g->entry.number = t->n_sessions + 1;
+    g->entry.number = next_number(t);
     for (int i = 0; i < SS_N_INFO; i++) g->entry.info[i] = g->f->info[i];
     g->entry.info[SS_INFO_TIME] = g->f->created;
     g->entry.info[SS_INFO_HOST] = "";
@@ -79,26 +84,61 @@ static int read_settings(group *g, size_t i, bool *same, ss_error *error)
     return 0;
 }
 
-static int add_point(group *g, size_t i, ss_error *error)
+/* A row's axis values as texts in `text`; returns how many. */
+static uint32_t axis_texts(const ss_frame *frame, size_t i, char text[][128], const char *value[])
 {
-    const ss_frame *frame = g->f->frame;
-    char text[SS_MAX_FILE_AXES][128];
-    const char *value[SS_MAX_FILE_AXES];
-    unsigned char id[SS_ID_RAW];
     uint32_t n = 0;
-    const char *id_text = ((const char *const *)ss_frame_find(frame, "id")->data)[i];
-    if (ss_id_pack(id_text, id))
-        return ss_fail(error, "row %zu: id '%.40s' is not 32 hex digits", frame->first + i, id_text);
     for (size_t k = 0; k < frame->n_variables; k++) {
         if (!frame->variable[k].is_axis) continue;
         ss_frame_text(&frame->variable[k], i, true, text[n], sizeof text[n]);
         value[n] = text[n];
         n++;
     }
+    return n;
+}
+
+static const char *id_of(const ss_frame *frame, size_t i)
+{
+    return ((const char *const *)ss_frame_find(frame, "id")->data)[i];
+}
+
+static int add_point(group *g, size_t i, ss_error *error)
+{
+    const ss_frame *frame = g->f->frame;
+    char text[SS_MAX_FILE_AXES][128];
+    const char *value[SS_MAX_FILE_AXES];
+    unsigned char id[SS_ID_RAW];
+    if (ss_id_pack(id_of(frame, i), id))
+        return ss_fail(error, "row %zu: id '%.40s' is not 32 hex digits", frame->first + i, id_of(frame, i));
+    uint32_t n = axis_texts(frame, i, text, value);
     return ss_points_add(&g->points, id, n, value) ? ss_fail(error, "no memory for the points") : 0;
 }
 
-static int import_jobs(ss_results_file *f, ss_table *t, ss_journal *j, ss_error *error)
+/* Does the journal lack row i of the frame, or its record? */
+static bool is_lacking(const ss_results_file *f, const ss_table *t, size_t i)
+{
+    unsigned char id[SS_ID_RAW];
+    int8_t status = ((const int8_t *)ss_frame_find(f->frame, "status")->data)[i];
+    int64_t at = ss_id_pack(id_of(f->frame, i), id) ? -1 : ss_table_find(t, id);
+    if (at < 0) return true;
+    const ss_row in_file = {.status = (uint8_t)status}, *row = &t->row[at];
+    return status != SS_PENDING && (row->offset == 0 || (ss_row_is_finished(&in_file) && !ss_row_is_finished(row)));
+}
+
+int ss_import_lacking(ss_results_file *f, const ss_table *t, size_t *n, ss_error *error)
+{
+    *n = 0;
+    if (ss_frame_allocate(f->frame, f->n < MAX_STRETCH ? f->n : MAX_STRETCH, false, error)) return -1;
+    for (size_t first = 0; first < f->n; first += f->frame->capacity) {
+        size_t n_rows = f->n - first < f->frame->capacity ? f->n - first : f->frame->capacity;
+        if (ss_results_file_read_index(f, first, n_rows, error)) return -1;
+        for (size_t i = 0; i < n_rows; i++) *n += is_lacking(f, t, i);
+    }
+    return 0;
+}
+
+/* number: (n) of the JOB entry that lists a row; 0: the journal has the row. */
+static int import_jobs(ss_results_file *f, ss_table *t, ss_journal *j, uint32_t *number, ss_error *error)
 {
     group *g = ss_alloc(1, sizeof *g);
     int rc = g ? 0 : ss_fail(error, "no memory");
@@ -109,6 +149,7 @@ static int import_jobs(ss_results_file *f, ss_table *t, ss_journal *j, ss_error 
         for (size_t i = 0; rc == 0 && i < n; i++) {
             ss_job_entry before = g->entry;
             bool same;
+            if (!is_lacking(f, t, i)) continue;
             rc = read_settings(g, i, &same, error);
             if (rc == 0 && !same && g->points.n) {
                 ss_job_entry now = g->entry;
@@ -117,6 +158,7 @@ static int import_jobs(ss_results_file *f, ss_table *t, ss_journal *j, ss_error 
                 g->entry = now;
             }
             if (rc == 0) rc = add_point(g, i, error);
+            number[first + i] = next_number(t);
         }
     }
     if (rc == 0) rc = close_group(g, t, j, error);
@@ -125,7 +167,7 @@ static int import_jobs(ss_results_file *f, ss_table *t, ss_journal *j, ss_error 
         ss_words_finish(&g->words);
     }
     ss_free(g);
-    if (rc == 0 && t->n_rows != f->n) rc = ss_fail(error, "two rows have the same id");
+    if (rc == 0 && t->n_rows < f->n) rc = ss_fail(error, "two rows have the same id");
     return rc;
 }
 
@@ -203,20 +245,37 @@ int ss_append_done(ss_table *t, ss_journal *j, size_t at, const ss_record *r, ss
     return rc;
 }
 
-static int import_row(const ss_results_file *f, size_t i, ss_table *t, ss_journal *j, ss_error *error)
+/* The starts that the journal does not know of. */
+static int import_starts(const unsigned char *id, int64_t attempts, ss_table *t, ss_journal *j, ss_error *error)
+{
+    ss_bytes payload = {0};
+    ss_start_entry start = {.worker = -1};
+    int64_t known = t->row[ss_table_find(t, id)].starts;
+    if (attempts > INT_MAX) attempts = INT_MAX;
+    if (attempts <= known) return 0;
+    memcpy(start.id, id, SS_ID_RAW);
+    start.count = (uint32_t)(attempts - known);
+    ss_start_entry_encode(&start, &payload);
+    int rc = ss_table_append(t, j, SS_ENTRY_START, &payload, false, error);
+    ss_bytes_finish(&payload);
+    return rc;
+}
+
+static int import_row(const ss_results_file *f, size_t i, uint32_t number, ss_table *t, ss_journal *j, ss_error *error)
 {
     ss_record r;
     ss_bytes payload = {0};
-    size_t at = f->frame->first + i;
-    ss_start_entry start = {.worker = -1};
+    unsigned char id[SS_ID_RAW];
+    char text[SS_MAX_FILE_AXES][128];
+    const char *value[SS_MAX_FILE_AXES];
     int rc = ss_import_record(f, i, &r, error);
-    if (rc == 0 && r.attempts > 0) {
-        memcpy(start.id, t->row[at].id, SS_ID_RAW);
-        start.count = r.attempts > INT_MAX ? INT_MAX : (uint32_t)r.attempts;
-        ss_start_entry_encode(&start, &payload);
-        rc = ss_table_append(t, j, SS_ENTRY_START, &payload, false, error);
+    if (rc == 0 && ss_id_pack(id_of(f->frame, i), id)) rc = ss_fail(error, "its ids have changed"); /* since import_jobs */
+    if (rc == 0) rc = import_starts(id, r.attempts, t, j, error);
+    if (rc == 0 && r.status != SS_PENDING) {
+        uint32_t n = axis_texts(f->frame, i, text, value);
+        rc = ss_done_entry_encode(number, id, n, f->axis, value, &r, &payload, error);
+        if (rc == 0) rc = ss_table_append(t, j, SS_ENTRY_DONE, &payload, false, error);
     }
-    if (rc == 0 && r.status != SS_PENDING) rc = ss_append_done(t, j, at, &r, error);
     ss_bytes_finish(&payload);
     ss_record_finish(&r);
     return rc;
@@ -227,12 +286,16 @@ int ss_import(const char *path, ss_table *t, ss_journal *j, ss_error *error)
     ss_results_file *f = ss_results_file_open(path, true, error);
     if (!f) return -1;
     int rc = ss_frame_allocate(f->frame, ss_import_stretch(f), true, error);
-    if (rc == 0) rc = import_jobs(f, t, j, error);
+    uint32_t *number = ss_alloc(f->n, sizeof *number);
+    if (rc == 0 && !number) rc = ss_fail(error, "no memory for %zu rows", f->n);
+    if (rc == 0) rc = import_jobs(f, t, j, number, error);
     for (size_t first = 0; rc == 0 && first < f->n; first += f->frame->capacity) {
         size_t n = f->n - first < f->frame->capacity ? f->n - first : f->frame->capacity;
         rc = ss_results_file_read(f, first, n, error);
-        for (size_t i = 0; rc == 0 && i < n; i++) rc = import_row(f, i, t, j, error);
+        for (size_t i = 0; rc == 0 && i < n; i++)
+            if (number[first + i]) rc = import_row(f, i, number[first + i], t, j, error);
     }
+    ss_free(number);
     ss_results_file_close(f);
     return rc ? ss_fail_in(error, "%s", path) : 0;
 }

@@ -79,7 +79,7 @@ int ss_journal_read(ss_journal *j, uint64_t offset, ss_entry *entry, ss_error *e
 {
     const unsigned char *p;
     size_t got;
-    if (offset == j->end) return 0;
+    if (offset >= j->end) return 0; /* beyond it where a file is cut short in its header */
     if (load(j, offset, ENTRY_BYTES, WINDOW_BYTES, &p, &got, error)) return -1;
     if (got < ENTRY_BYTES || memcmp(p, entry_magic, sizeof entry_magic) != 0) return 2;
     uint32_t kind = ss_bytes_get_u32(p + 4), n = ss_bytes_get_u32(p + 8), crc = ss_bytes_get_u32(p + 12);
@@ -161,6 +161,36 @@ int ss_journal_append(ss_journal *j, ss_entry_kind kind, const ss_bytes *payload
     }
     j->end += n;
     return 0;
+}
+
+int ss_journal_remember(ss_journal *j, uint64_t whole, ss_journal_mark *mark, ss_error *error)
+{
+    size_t n = whole < j->end ? (size_t)(j->end - whole) : 0, got = 0;
+    *mark = (ss_journal_mark){.whole = whole, .n = n, .torn = ss_alloc(n, 1)};
+    if (!mark->torn) return ss_fail(error, "%s: no memory for the %zu bytes at its end", j->path, n);
+    while (got < n) {
+        ssize_t k = pread(j->fd, mark->torn + got, n - got, (off_t)(whole + got));
+        if (k < 0 && errno == EINTR) continue;
+        if (k <= 0) {
+            ss_free(mark->torn);
+            return ss_fail(error, "%s: cannot be read: %s", j->path, k < 0 ? strerror(errno) : "it became shorter");
+        }
+        got += (size_t)k;
+    }
+    return 0;
+}
+
+void ss_journal_forget(ss_journal_mark *mark)
+{
+    ss_free(mark->torn);
+    mark->torn = NULL;
+}
+
+void ss_journal_restore(ss_journal *j, const ss_journal_mark *mark)
+{
+    if (j->end == mark->whole + mark->n && mark->n) return; /* nothing was cut, so nothing was appended */
+    if (ss_journal_cut(j, mark->whole, NULL) || write_all(j->fd, mark->torn, mark->n, mark->whole)) return;
+    j->end = mark->whole + mark->n;
 }
 
 static ss_journal *new_journal(const char *path, ss_error *error)
@@ -272,12 +302,13 @@ static int measure(ss_journal *j, ss_error *error)
     return 0;
 }
 
+/* Not blocking: a pipe of that name would wait for its other end before we can see that it is none of ours. */
 static int open_file(ss_journal *j, ss_error *error)
 {
     int own = ss_lock_borrow(AT_FDCWD, j->path);
     if (own >= 0 && j->writable) return ss_fail(error, "%s: is being written by this very process", j->path);
     j->borrowed = own >= 0;
-    j->fd = own >= 0 ? own : open(j->path, (j->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+    j->fd = own >= 0 ? own : open(j->path, (j->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
     return j->fd < 0 ? ss_fail(error, "%s: %s", j->path, strerror(errno)) : measure(j, error);
 }
 

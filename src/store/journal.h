@@ -49,6 +49,12 @@ uint64_t ss_journal_find(ss_journal *j, uint64_t from, ss_error *error);
 uint64_t ss_journal_first(void);  /* offset of the first entry */
 /* Forgets everything from `end` on: the next entry goes there. */
 int ss_journal_cut(ss_journal *j, uint64_t end, ss_error *error);
+/* What a run that is refused after it began to write has to put back: the end of the whole entries and the torn bytes behind
+ * it. The mark is freed by forget; restore cannot fail in a way that loses a whole entry. */
+typedef struct ss_journal_mark { uint64_t whole; size_t n; unsigned char *torn; } ss_journal_mark;
+int ss_journal_remember(ss_journal *j, uint64_t whole, ss_journal_mark *mark, ss_error *error);
+void ss_journal_restore(ss_journal *j, const ss_journal_mark *mark);
+void ss_journal_forget(ss_journal_mark *mark);
 /* Writes one entry, in one write; sync: it is on the disk when this returns. On failure nothing was appended. */
 int ss_journal_append(ss_journal *j, ss_entry_kind kind, const ss_bytes *payload, bool sync, ss_error *error);
 

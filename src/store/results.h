@@ -27,11 +27,15 @@ ss_results_file *ss_results_file_open(const char *path, bool with_series, ss_err
 void ss_results_file_close(ss_results_file *f);
 /* Rows into the frame, which has been allocated. Texts live until the next call. */
 int ss_results_file_read(ss_results_file *f, size_t first, size_t n, ss_error *error);
+int ss_results_file_read_index(ss_results_file *f, size_t first, size_t n, ss_error *error); /* id and status alone */
 
 /* import.c */
 int ss_uuid_parse(const char *text, unsigned char uuid[SS_UUID_BYTES]); /* -1: none */
 void ss_uuid_format(const unsigned char uuid[SS_UUID_BYTES], char out[2 * SS_UUID_BYTES + 1]);
-/* Appends all that a results file holds to a journal and its index: JOB entries, points in row order, records. */
+/* How many rows of an open results file the journal lacks: points that it does not know, records that it does not have.
+ * Identities and status alone are read. */
+int ss_import_lacking(ss_results_file *f, const ss_table *t, size_t *n, ss_error *error);
+/* Appends these rows to the journal and its index: JOB entries, points in row order, records with their histories. */
 int ss_import(const char *path, ss_table *t, ss_journal *j, ss_error *error);
 
 /* store.c: a symbolic link to a results file is followed, so that journal and file lie side by side. */

@@ -16,7 +16,12 @@ static int read_attributes(ss_results_file *f, ss_error *error)
     int rc = -1;
     if (ss_h5_get_text(f->file, "schema", &schema, error) || ss_h5_get_int(f->file, "schema_version", &version, error))
         goto done;
-    if (strcmp(schema, SS_SCHEMA_NAME) != 0 || version < 1) {
+    if (strcmp(schema, SS_SCHEMA_NAME) == 0 && version < 1) {
+        ss_fail(error, "calls itself results of sharpsweep, but its attribute schema_version is missing or not positive; it "
+                "is damaged, or was made by another program");
+        goto done;
+    }
+    if (strcmp(schema, SS_SCHEMA_NAME) != 0) {
         ss_fail(error, "is an HDF5 file, but no results file of sharpsweep (attribute schema is '%.40s')", schema);
         goto done;
     }
@@ -153,7 +158,9 @@ ss_results_file *ss_results_file_open(const char *path, bool with_series, ss_err
     }
     f->file = f->group = f->eigenvalue = -1;
     for (size_t c = 0; c < SS_MAX_SERIES_FIELDS; c++) f->history[c] = f->track[c] = -1;
-    if (ss_h5_open(path, &f->file, error) == 0) {
+    int rc = ss_h5_open(path, &f->file, error);
+    if (rc == SS_H5_FOREIGN && error) ss_fail(error, "%s, so it is no results file of sharpsweep", error->text);
+    if (rc == 0) {
         if (read_attributes(f, error) == 0 && open_contents(f, with_series, error) == 0) return f;
         ss_fail_in(error, "%s", path);
     }
@@ -254,6 +261,19 @@ static int read_matrix(hid_t set, size_t first, size_t n, size_t columns, double
 {
     if (set >= 0) return read_rows(set, H5T_NATIVE_DOUBLE, first, n, columns, out, error);
     for (size_t i = 0; i < n * columns; i++) out[i] = NAN;
+    return 0;
+}
+
+int ss_results_file_read_index(ss_results_file *f, size_t first, size_t n, ss_error *error)
+{
+    ss_words_finish(&f->frame->words);
+    f->frame->first = first;
+    f->frame->n = n;
+    for (size_t i = 0; i < f->frame->n_variables; i++) {
+        const ss_variable *v = &f->frame->variable[i];
+        if (v->source != SS_FROM_ID && strcmp(v->name, "status") != 0) continue;
+        if (read_variable(f, i, first, n, error)) return ss_fail_in(error, "%s", v->name);
+    }
     return 0;
 }
 

@@ -12,10 +12,29 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Links whose target does not exist yet, which realpath does not follow. Returns the length. */
+static int follow(char path[SS_PATH_BYTES])
+{
+    char target[SS_PATH_BYTES], joined[2 * SS_PATH_BYTES];
+    int n = (int)strlen(path);
+    for (int hops = 0; hops < 64; hops++) { /* no loop: realpath would have said so */
+        ssize_t length = readlink(path, target, sizeof target - 1);
+        if (length < 0) break;
+        target[length] = '\0';
+        const char *slash = target[0] == '/' ? NULL : strrchr(path, '/');
+        n = snprintf(joined, sizeof joined, "%.*s%s", slash ? (int)(slash + 1 - path) : 0, path, target);
+        if (n >= SS_PATH_BYTES) break;
+        memcpy(path, joined, (size_t)n + 1);
+    }
+    return n;
+}
+
 int ss_results_resolve(const char *path, char out[SS_PATH_BYTES], ss_error *error)
 {
     char *real = realpath(path, NULL);
+    if (!real && errno == ELOOP) return ss_fail(error, "%s: is a symbolic link that leads back to itself", path);
     int n = snprintf(out, SS_PATH_BYTES, "%s", real ? real : path);
+    if (!real && n < SS_PATH_BYTES) n = follow(out);
     free(real); /* libc's */
     return n < SS_PATH_BYTES ? 0 : ss_fail(error, "%.80s...: path of more than %d bytes", path, SS_PATH_BYTES - 1);
 }
@@ -138,7 +157,20 @@ static int fill_live(ss_results *r, const ss_table *t, ss_journal *j, ss_error *
     return rc;
 }
 
-static int read_journal(ss_results *r, const char *path, ss_error *error)
+/* Both are the beginning of one history: where the file has rows that the journal lacks, the journal lost its end. A live
+ * writer has taken such rows over. */
+static int check_end(const ss_table *t, const ss_journal *j, const char *results, ss_error *error)
+{
+    char uuid[2 * SS_UUID_BYTES + 1];
+    size_t n = 0;
+    ss_results_file *f = access(results, F_OK) == 0 ? ss_results_file_open(results, false, NULL) : NULL;
+    ss_uuid_format(j->uuid, uuid);
+    if (f && strcmp(f->uuid, uuid) == 0 && ss_import_lacking(f, t, &n, NULL)) n = 0;
+    ss_results_file_close(f);
+    return n ? ss_fail(error, "%s: lost its end, %zu rows of the results file are not in it", j->path, n) : 0;
+}
+
+static int read_journal(ss_results *r, const char *path, const char *results, ss_error *error)
 {
     ss_replay replay;
     ss_journal *j = ss_journal_open(path, false, error);
@@ -146,6 +178,7 @@ static int read_journal(ss_results *r, const char *path, ss_error *error)
     r->writer_alive = ss_lock_is_held(j);
     ss_table *t = ss_table_create(error);
     int rc = t ? ss_table_replay(t, j, &replay, NULL, NULL, error) : -1;
+    if (rc == 0 && !r->writer_alive) rc = check_end(t, j, results, error);
     if (rc == 0) rc = fill_live(r, t, j, error);
     ss_table_destroy(t);
     ss_journal_close(j);
@@ -163,7 +196,7 @@ ss_results *ss_results_open(const char *path, bool live, ss_error *error)
         return NULL;
     }
     if (live && access(journal, F_OK) == 0) {
-        if (read_journal(r, journal, &why) == 0) return r;
+        if (read_journal(r, journal, real, &why) == 0) return r;
         if (access(real, F_OK) != 0) {
             ss_fail(error, "%s", why.text);
             ss_results_destroy(r);

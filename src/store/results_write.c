@@ -63,6 +63,7 @@ static int make_dataset(hid_t at, const char *name, ss_cell cell, int rank, cons
     H5_TRY(type = cell_type(cell, true));
     H5_TRY(space = H5Screate_simple(rank, dim, NULL));
     H5_TRY(plan = H5Pcreate(H5P_DATASET_CREATE));
+    H5_TRY(H5Pset_obj_track_times(plan, 0)); /* equal contents, equal bytes */
     H5_TRY(H5Pset_attr_creation_order(plan, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED));
     H5_TRY(memory = cell_type(cell, false));
     if (fill) H5_TRY(H5Pset_fill_value(plan, memory, fill));
@@ -179,11 +180,12 @@ static int make_group(writer *w, ss_error *error)
     int rc = -1;
     hid_t plan = -1;
     H5_TRY(plan = H5Pcreate(H5P_GROUP_CREATE));
+    H5_TRY(H5Pset_obj_track_times(plan, 0));
     H5_TRY(H5Pset_link_creation_order(plan, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED));
     H5_TRY(H5Pset_attr_creation_order(plan, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED));
     H5_TRY(w->group = H5Gcreate2(w->out.file, "history", H5P_DEFAULT, plan, H5P_DEFAULT));
-    if (make_scale(w->group, "epoch", w->frame->history.n_rows, 1, "row of a point's history, one per epoch", &w->epoch,
-                   error) ||
+    if (make_scale(w->group, "epoch", w->frame->history.n_rows, 1,
+                   "number of the evaluation; the epochs completed by then are in `epochs`", &w->epoch, error) ||
         make_scale(w->group, "check", w->frame->track.n_rows, 1, "measurement of lambda_max during training", &w->check,
                    error))
         goto done;

@@ -11,9 +11,21 @@ enum { SS_MAX_JOB_KEYS = SS_MAX_FILE_AXES };
 int ss_job_axis_keys(const ss_job *job, const ss_key *key[SS_MAX_JOB_KEYS], ss_error *error);
 /* A setting's text; from the settings' own string or put into `buffer`. */
 const char *ss_setting_text(const ss_key *key, const ss_settings *s, char *buffer, size_t buffer_bytes);
-/* -1 and every difference, where stored points were made under other settings, data or numerics. */
-int ss_resume_check(const ss_table *t, const char *path, const ss_job *job, const ss_provenance *p, ss_error *error);
-/* The HDF5 file beside a journal: 0 ours or unreadable (then it is made anew), -1: must not be overwritten. */
-int ss_resume_check_file(const char *path, const ss_journal *j, ss_error *error);
+/* The digest of the data set that a grid point of these settings uses. */
+const char *ss_point_digest(const ss_provenance *p, const ss_settings *s);
+
+typedef struct ss_resume {
+    const ss_table *table;
+    const char *path;
+    const ss_job *job;
+    const ss_grid *grid;
+    const ss_provenance *provenance;
+    const unsigned char *ids;     /* (count of grid, SS_ID_RAW) */
+} ss_resume;
+/* -1 and every difference, where stored points were made under other settings, data or numerics. Records are read from j. */
+int ss_resume_check(const ss_resume *r, ss_journal *j, ss_error *error);
+/* The HDF5 file beside a journal: 0 ours or unreadable (then it is made anew), -1: must not be overwritten. n_lacking: rows
+ * of it that the journal has lost. */
+int ss_resume_check_file(const char *path, const ss_table *t, const ss_journal *j, size_t *n_lacking, ss_error *error);
 
 #endif

@@ -34,11 +34,11 @@ const char *ss_store_describe(void)
 
 /* ---- opening ---------------------------------------------------------------------------------------------------- */
 
-static int open_existing(ss_store *s, const char *journal_path, ss_replay *replay, ss_error *error)
+static int open_existing(ss_store *s, const char *journal_path, ss_replay *replay, size_t *n_lacking, ss_error *error)
 {
     s->journal = ss_journal_open(journal_path, true, error);
     if (!s->journal || ss_table_replay(s->table, s->journal, replay, NULL, NULL, error)) return -1;
-    return ss_resume_check_file(s->path, s->journal, error);
+    return ss_resume_check_file(s->path, s->table, s->journal, n_lacking, error);
 }
 
 /* No journal: a new one, filled from the results file if there is one. Nothing appears under its name yet. */
@@ -57,6 +57,15 @@ static int open_new(ss_store *s, const char *journal_path, ss_error *error)
     if (!has_file) return 0;
     ss_log(SS_LOG_WARNING, "%s: its journal is missing and is made again from it", s->path);
     return ss_import(s->path, s->table, s->journal, error);
+}
+
+/* RESULTS.weights; returns its length, or -1: it does not fit. */
+static int weights_folder(const ss_store *s, char *out, size_t out_bytes)
+{
+    size_t n = strlen(s->path);
+    if (n > 3 && strcmp(s->path + n - 3, ".h5") == 0) n -= 3;
+    int used = snprintf(out, out_bytes, "%.*s.weights", (int)n, s->path);
+    return used < 0 || (size_t)used >= out_bytes ? -1 : used;
 }
 
 static const char *host_name(void)
@@ -88,31 +97,37 @@ static void axis_texts(const ss_store *s, const ss_settings *settings, char buff
     for (int k = 0; k < s->n_keys; k++) value[k] = ss_setting_text(s->key[k], settings, buffer[k], 64);
 }
 
-static int point_id(const ss_store *s, size_t point, const char *digest, ss_settings *settings, unsigned char id[SS_ID_RAW])
+/* Every grid point's identity: of its settings and of the data set that it uses. */
+static int identify(const ss_store *s, const ss_provenance *p, unsigned char *ids, ss_error *error)
 {
+    ss_settings settings;
     char text[SS_ID_BYTES];
-    ss_grid_settings(s->grid, point, settings);
-    ss_point_identify(settings, digest, text);
-    return ss_id_pack(text, id);
+    for (size_t i = 0; i < s->n_points; i++) {
+        ss_grid_settings(s->grid, i, &settings);
+        ss_point_identify(&settings, ss_point_digest(p, &settings), text);
+        if (ss_id_pack(text, ids + i * SS_ID_RAW))
+            return ss_fail(error, "point %zu: its identity is not 32 hex digits", i);
+    }
+    return 0;
 }
 
-/* The grid points that the file does not know; `ids` gets every point's identity. */
-static int new_points(const ss_store *s, const char *digest, ss_points *points, unsigned char *ids, ss_error *error)
+/* The grid points that the file does not know. */
+static int new_points(const ss_store *s, const unsigned char *ids, ss_points *points, ss_error *error)
 {
     ss_settings settings;
     char buffer[SS_MAX_JOB_KEYS][64];
     const char *value[SS_MAX_JOB_KEYS];
     for (size_t i = 0; i < s->n_points; i++) {
-        unsigned char *id = ids + i * SS_ID_RAW;
-        if (point_id(s, i, digest, &settings, id)) return ss_fail(error, "point %zu: its identity is not 32 hex digits", i);
+        const unsigned char *id = ids + i * SS_ID_RAW;
         if (ss_table_find(s->table, id) >= 0) continue;
+        ss_grid_settings(s->grid, i, &settings);
         axis_texts(s, &settings, buffer, value);
         if (ss_points_add(points, id, (uint32_t)s->n_keys, value)) return ss_fail(error, "no memory for the grid's points");
     }
     return 0;
 }
 
-static int append_job(ss_store *s, const ss_provenance *p, unsigned char *ids, ss_error *error)
+static int append_job(ss_store *s, const ss_provenance *p, const unsigned char *ids, ss_error *error)
 {
     char now[SS_TIME_BYTES];
     const char *slash = s->job->path ? strrchr(s->job->path, '/') : NULL;
@@ -131,7 +146,7 @@ static int append_job(ss_store *s, const ss_provenance *p, unsigned char *ids, s
         memcpy(e->axis, s->axis, sizeof s->axis);
         rc = job_settings(s, e, &words, error);
     }
-    if (rc == 0) rc = new_points(s, p->data_digest ? p->data_digest : "", &points, ids, error);
+    if (rc == 0) rc = new_points(s, ids, &points, error);
     if (rc == 0) {
         ss_job_entry_encode(e, &points, &payload);
         rc = ss_table_append(s->table, s->journal, SS_ENTRY_JOB, &payload, true, error);
@@ -155,29 +170,83 @@ static int find_rows(ss_store *s, const unsigned char *ids, ss_error *error)
     return 0;
 }
 
-static int open_checked(ss_store *s, const ss_provenance *p, ss_error *error)
+/* A folder that exists but cannot take the weights is found before anything runs; one that does not exist is made later. */
+static int check_weights_folder(const ss_store *s, ss_error *error)
 {
-    char journal_path[SS_PATH_BYTES];
-    ss_replay replay = {0};
-    if (ss_journal_path(s->path, journal_path, error)) return -1;
-    bool exists = access(journal_path, F_OK) == 0;
-    if (exists ? open_existing(s, journal_path, &replay, error) : open_new(s, journal_path, error)) return -1;
-    if (ss_resume_check(s->table, s->path, s->job, p, error)) return -1;
-    /* From here on the disk changes. */
-    if (replay.torn_bytes) {
-        ss_log(SS_LOG_WARNING, "%s: the last %llu bytes are no whole entry (its writer was killed) and are cut",
-               journal_path, (unsigned long long)replay.torn_bytes);
-        if (ss_journal_cut(s->journal, replay.end, error)) return -1;
+    char folder[SS_PATH_BYTES];
+    struct stat st;
+    if (!s->job->settings.save_weights) return 0;
+    int n = weights_folder(s, folder, sizeof folder);
+    if (n < 0 || (size_t)n + SS_ID_BYTES + 4 >= sizeof folder)
+        return ss_fail(error, "%s: the name is too long to put weights beside it", s->path);
+    if (lstat(folder, &st)) return 0;
+    if (stat(folder, &st) || !S_ISDIR(st.st_mode))
+        return ss_fail(error, "%s: is not a folder, so no weights can be kept there (save_weights: true); move it away, or "
+                       "write to another file (-o)", folder);
+    if (access(folder, W_OK | X_OK))
+        return ss_fail(error, "%s: no weights can be kept there (save_weights: true): %s", folder, strerror(errno));
+    return 0;
+}
+
+static int cut_torn(ss_store *s, const ss_replay *replay, ss_error *error)
+{
+    if (!replay->torn_bytes) return 0;
+    ss_log(SS_LOG_WARNING, "%s: the last %llu bytes are no whole entry (its writer was killed) and are cut", s->journal->path,
+           (unsigned long long)replay->torn_bytes);
+    return ss_journal_cut(s->journal, replay->end, error);
+}
+
+/* The journal is the truth, but only as long as it has its end: what just the file still holds is not computed again. */
+static int take_over(ss_store *s, size_t n_lacking, ss_error *error)
+{
+    if (ss_import(s->path, s->table, s->journal, error)) {
+        ss_fail_in(error, "%zu rows that the journal has lost cannot be taken over from the results file", n_lacking);
+        return ss_fail(error, "%s; `sharpsweep verify --repair` saves what can be read", error ? error->text : "");
     }
-    unsigned char *ids = ss_alloc(s->n_points, SS_ID_RAW);
-    int rc = ids ? append_job(s, p, ids, error) : ss_fail(error, "no memory for %zu points", s->n_points);
-    if (rc == 0) rc = find_rows(s, ids, error);
-    ss_free(ids);
-    if (rc) return -1;
-    ss_lock_note(s->journal);
+    ss_log(SS_LOG_WARNING, "%s: had lost its end; %zu rows were taken over from %s", s->journal->path, n_lacking, s->path);
+    return 0;
+}
+
+/* All that happens on the disk, in an order in which a kill at any time loses nothing. */
+static int write_opening(ss_store *s, const ss_resume *resume, const ss_replay *replay, size_t n_lacking, bool exists,
+                         ss_error *error)
+{
+    if (n_lacking && (cut_torn(s, replay, error) || take_over(s, n_lacking, error))) return -1;
+    if (ss_resume_check(resume, s->journal, error)) return -1;
+    if (!n_lacking && cut_torn(s, replay, error)) return -1;
+    if (append_job(s, resume->provenance, resume->ids, error) || find_rows(s, resume->ids, error)) return -1;
     if (!exists && ss_journal_publish(s->journal, false, error)) return -1;
     s->stale = true;
     return ss_store_refresh(s, true, error);
+}
+
+static int open_checked(ss_store *s, const ss_provenance *p, const unsigned char *ids, ss_error *error)
+{
+    char journal_path[SS_PATH_BYTES];
+    ss_replay replay = {0};
+    ss_journal_mark mark;
+    size_t n_lacking = 0;
+    const ss_resume resume = {s->table, s->path, s->job, s->grid, p, ids};
+    if (check_weights_folder(s, error) || ss_journal_path(s->path, journal_path, error)) return -1;
+    bool exists = access(journal_path, F_OK) == 0;
+    if (exists ? open_existing(s, journal_path, &replay, &n_lacking, error) : open_new(s, journal_path, error)) return -1;
+    if (ss_journal_remember(s->journal, exists ? replay.end : s->journal->end, &mark, error)) return -1;
+    int rc = write_opening(s, &resume, &replay, n_lacking, exists, error);
+    if (rc && exists) ss_journal_restore(s->journal, &mark); /* refused: as if nothing had been */
+    if (rc && !exists && strcmp(s->journal->path, journal_path) == 0) unlink(journal_path); /* published by us just now */
+    ss_journal_forget(&mark);
+    if (rc == 0) ss_lock_note(s->journal);
+    return rc;
+}
+
+/* Identities first: the check needs them. */
+static int open_identified(ss_store *s, const ss_provenance *p, ss_error *error)
+{
+    unsigned char *ids = ss_alloc(s->n_points, SS_ID_RAW);
+    if (!ids) return ss_fail(error, "no memory for %zu points", s->n_points);
+    int rc = identify(s, p, ids, error) || open_checked(s, p, ids, error) ? -1 : 0;
+    ss_free(ids);
+    return rc;
 }
 
 static void store_free(ss_store *s)
@@ -203,7 +272,7 @@ ss_store *ss_store_open(const char *path, const ss_job *job, const ss_grid *grid
     for (int k = 0; k < s->n_keys; k++) s->axis[k] = s->key[k]->name;
     s->table = ss_table_create(error);
     if (s->n_keys >= 0 && s->table && ss_results_resolve(path, s->path, error) == 0 &&
-        open_checked(s, provenance, error) == 0)
+        open_identified(s, provenance, error) == 0)
         return s;
     store_free(s);
     return NULL;
@@ -214,6 +283,11 @@ ss_store *ss_store_open(const char *path, const ss_job *job, const ss_grid *grid
 bool ss_store_is_finished(const ss_store *store, size_t point)
 {
     return ss_row_is_finished(&store->table->row[store->row[point]]);
+}
+
+ss_status ss_store_status(const ss_store *store, size_t point)
+{
+    return (ss_status)store->table->row[store->row[point]].status;
 }
 
 int64_t ss_store_attempts(const ss_store *store, size_t point)
@@ -266,14 +340,11 @@ int ss_store_refresh(ss_store *store, bool now, ss_error *error)
 int ss_store_weights_path(const ss_store *store, size_t point, char *out, size_t out_bytes)
 {
     char id[SS_ID_BYTES];
-    size_t n = strlen(store->path);
-    if (n > 3 && strcmp(store->path + n - 3, ".h5") == 0) n -= 3;
+    int n = weights_folder(store, out, out_bytes);
+    if (n < 0) return -1;
     ss_id_format(store->table->row[store->row[point]].id, id);
-    int used = snprintf(out, out_bytes, "%.*s.weights", (int)n, store->path);
-    if (used < 0 || (size_t)used + 1 + strlen(id) + 3 >= out_bytes) return -1;
-    if (mkdir(out, 0777) && errno != EEXIST) return -1;
-    snprintf(out + used, out_bytes - (size_t)used, "/%s.h5", id);
-    return 0;
+    int used = snprintf(out + n, out_bytes - (size_t)n, "/%s.h5", id);
+    return used < 0 || (size_t)used >= out_bytes - (size_t)n ? -1 : 0;
 }
 
 int ss_store_close(ss_store *store, ss_error *error)

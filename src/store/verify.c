@@ -58,6 +58,14 @@ static void check_records(ss_verify *v)
     }
 }
 
+/* A file without a journal that cannot be opened has nothing that could mend it, and may be no affair of ours. */
+static int check_alone(const ss_verify *v, ss_error *error)
+{
+    ss_results_file *f = ss_results_file_open(v->path, false, error);
+    ss_results_file_close(f);
+    return f ? 0 : ss_fail(error, "%s; there is no journal beside it", error ? error->text : "");
+}
+
 static int open_journal(ss_verify *v, bool repair, ss_error *error)
 {
     ss_error why;
@@ -67,6 +75,7 @@ static int open_journal(ss_verify *v, bool repair, ss_error *error)
         v->journal_missing = true;
         if (access(v->path, F_OK) != 0)
             return ss_fail(error, "%s: there is neither a results file nor its journal", v->path);
+        if (check_alone(v, error)) return -1;
         fault(v, "%s (it can be made again from the results file)", why.text);
         return 0;
     case SS_JOURNAL_BAD_HEADER:

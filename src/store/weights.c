@@ -10,7 +10,7 @@
 static int write_tensor(hid_t file, const ss_tensor *t, ss_error *error)
 {
     int rc = -1;
-    hid_t space = -1, set = -1;
+    hid_t space = -1, set = -1, plan = -1;
     hsize_t dim[SS_MAX_DIMS] = {0};
     if (t->n_dims < 0 || t->n_dims > SS_MAX_DIMS || !t->name[0] || strchr(t->name, '/')) {
         ss_fail(error, "tensor '%s' of %d dimensions cannot be written", t->name, t->n_dims);
@@ -18,11 +18,14 @@ static int write_tensor(hid_t file, const ss_tensor *t, ss_error *error)
     }
     for (int d = 0; d < t->n_dims; d++) dim[d] = t->dim[d];
     H5_TRY(space = t->n_dims ? H5Screate_simple(t->n_dims, dim, NULL) : H5Screate(H5S_SCALAR));
-    H5_TRY(set = H5Dcreate2(file, t->name, H5T_IEEE_F32LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5_TRY(plan = H5Pcreate(H5P_DATASET_CREATE));
+    H5_TRY(H5Pset_obj_track_times(plan, 0)); /* equal contents, equal bytes */
+    H5_TRY(set = H5Dcreate2(file, t->name, H5T_IEEE_F32LE, space, H5P_DEFAULT, plan, H5P_DEFAULT));
     H5_TRY(H5Dwrite(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, t->value));
     rc = 0;
 done:
     ss_h5_close(&set);
+    ss_h5_close(&plan);
     ss_h5_close(&space);
     return rc;
 }

@@ -236,9 +236,46 @@ static void test_texts(void)
     remove_folder();
 }
 
+/* What was not measured: the fill value in the file, an empty cell for people, through journal and import alike. */
+static void test_unknown_counts(void)
+{
+    fixture f;
+    ss_record r;
+    make_folder();
+    must_open(&f, job);
+    ss_record_init(&r);
+    r.status = SS_DIVERGED;
+    r.steps = 0;                  /* that is known */
+    CU_ASSERT(ss_store_keep(f.store, 0, &r, NULL) == 0);
+    ss_record_finish(&r);
+    end(&f);
+    for (int turn = 0; turn < 3; turn++) { /* from the journal, from the file, from the file's import */
+        if (turn == 2) unlink(journal_file);
+        if (turn == 2) must_open(&f, job);
+        if (turn == 2) end(&f);
+        ss_results *read = ss_results_open(results, turn != 1, NULL);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(read);
+        static const char *const unknown[] = {"hvp_count", "lambda_converged", "n_train", "blas_threads", "worker", "epochs"};
+        for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+            const ss_column *c = ss_results_column(read, unknown[i]);
+            CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+            CU_ASSERT(isnan(c->number[0]) && c->text[0][0] == '\0');
+        }
+        CU_ASSERT_STRING_EQUAL(ss_results_column(read, "steps")->text[0], "0");
+        CU_ASSERT_STRING_EQUAL(ss_results_column(read, "attempts")->text[1], "0");
+        ss_results_destroy(read);
+        hid_t file = H5Fopen(results, H5F_ACC_RDONLY, H5P_DEFAULT), set = H5Dopen2(file, "hvp_count", H5P_DEFAULT);
+        int64_t value[6];
+        CU_ASSERT(H5Dread(set, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) >= 0 && value[0] == -1);
+        H5Dclose(set);
+        H5Fclose(file);
+    }
+    remove_folder();
+}
+
 static const ss_case cases[] = {
     {"wrong shapes", test_wrong_shapes}, {"wrong contents", test_wrong_contents}, {"cut files", test_cut_files},
     {"flipped bits", test_flipped_bits},
-    {"beside a journal", test_beside_a_journal}, {"texts", test_texts},
+    {"beside a journal", test_beside_a_journal}, {"texts", test_texts}, {"unknown counts", test_unknown_counts},
 };
 SS_SUITE("results", cases)

@@ -101,7 +101,7 @@ static void test_refusals(void)
          TRAIN "grid:\n  learning_rate: [0.1]\n", NULL, "widths: [8] in results.h5, [9] in job.yaml"},
         {HEAD "training:\n  max_epochs: 20\n  momentum: 0.9\ngrid:\n  learning_rate: [0.1]\n", NULL,
          "momentum: 0 in results.h5, 0.9 in job.yaml; max_epochs: 10 in results.h5, 20 in job.yaml"},
-        {small, "ffff33445566778899", "the data set has changed: digest 0011223344556677... in results.h5"},
+        {small, "ffff33445566778899", "digest 0011223344556677... then (from /data/set), ffff334455667788... now"},
     };
     fixture f;
     ss_error error;
@@ -129,6 +129,150 @@ static void test_refusals(void)
         end(&f);
         remove_folder();
     }
+}
+
+/* ---- every point is identified by the data set that it uses -------------------------------------------------------- */
+
+#define GRID "\n  learning_rate: [0.1, 0.2]\n"
+static const char *salt = ""; /* another salt, other data */
+
+/* As if loaded: a digest of the data section. */
+static const char *made_digest(const void *ctx, const ss_settings *s)
+{
+    static char digest[4][SS_DIGEST_BYTES];
+    static int turn;
+    char text[256];
+    ss_sha256 h;
+    CU_ASSERT_PTR_EQUAL(ctx, salt);
+    snprintf(text, sizeof text, "%s %s %lld %s %lld", salt, s->dataset, (long long)s->train_examples, s->standardise,
+             (long long)s->synthetic_seed);
+    ss_sha256_init(&h);
+    ss_sha256_update(&h, text, strlen(text));
+    turn = (turn + 1) % 4;
+    ss_sha256_finish(&h, digest[turn]);
+    return digest[turn];
+}
+
+static ss_provenance made_provenance(const char *list)
+{
+    ss_provenance p = provenance;
+    p.data_digest = list;
+    p.point_digest = made_digest;
+    p.ctx = salt;
+    return p;
+}
+
+static int open_made(fixture *f, const char *text, ss_error *error)
+{
+    ss_settings s;
+    char list[8 * SS_DIGEST_BYTES] = "";
+    begin(f, text);
+    for (size_t i = 0; i < f->n && i < 7; i++) { /* repetitions do not matter */
+        ss_grid_settings(f->grid, i, &s);
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", made_digest(salt, &s));
+    }
+    ss_provenance p = made_provenance(list);
+    return open_store(f, &p, error);
+}
+
+static void keep_made(fixture *f, size_t point)
+{
+    ss_record r;
+    ss_settings s;
+    ss_error error;
+    ss_grid_settings(f->grid, point, &s);
+    make_record(&r, SS_DONE, 10 + point);
+    snprintf(r.data_digest, sizeof r.data_digest, "%s", made_digest(salt, &s));
+    CU_ASSERT(ss_store_start(f->store, point, 0, &error) == 0 && ss_store_keep(f->store, point, &r, &error) == 0);
+    ss_record_finish(&r);
+}
+
+static void ids_of(char id[][SS_ID_BYTES], size_t n)
+{
+    ss_results *r = ss_results_open(results, true, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(r);
+    CU_ASSERT_EQUAL_FATAL(r->n, n);
+    for (size_t i = 0; i < n; i++) snprintf(id[i], SS_ID_BYTES, "%s", r->id[i]);
+    ss_results_destroy(r);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static void test_data_axes(void)
+{
+    static const struct { const char *axis, *old, *grown; } cases[] = {
+        {"train_examples", "[100]", "[100, 150]"}, {"standardise", "[pixel]", "[none, pixel]"},
+        {"synthetic_seed", "[0]", "[0, 1]"}, {"dataset", "[synthetic]", "[synthetic, cifar10]"},
+    };
+    static const char head[] = "model:\n  network: mlp\ncurvature:\n  curvature_examples: all\ntraining:\n  batch_size: 50\n";
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        bool without_journal = i % 2;
+        char old[512], grown[512], id[4][SS_ID_BYTES], fresh[4][SS_ID_BYTES], before[SS_DIGEST_BYTES], after[SS_DIGEST_BYTES];
+        const char *data = strcmp(cases[i / 2].axis, "dataset") == 0 ? "" : "data:\n  dataset: synthetic\n";
+        snprintf(old, sizeof old, "%s%sgrid:\n  %s: %s" GRID, head, data, cases[i / 2].axis, cases[i / 2].old);
+        snprintf(grown, sizeof grown, "%s%sgrid:\n  %s: %s" GRID, head, data, cases[i / 2].axis, cases[i / 2].grown);
+        fixture f;
+        ss_error error = {{0}};
+        make_folder();
+        CU_ASSERT_FATAL(open_made(&f, grown, &error) == 0);
+        end(&f);
+        ids_of(fresh, 4);
+        remove_folder();
+        make_folder();
+        CU_ASSERT_FATAL(open_made(&f, old, &error) == 0);
+        keep_made(&f, 0); /* one finished, one pending */
+        end(&f);
+        if (without_journal) unlink(journal_file);
+        int rc = open_made(&f, grown, &error);
+        if (rc) fprintf(stderr, "\n    %s: %s\n", cases[i / 2].axis, error.text);
+        CU_ASSERT_FATAL(rc == 0);
+        size_t n_finished = 0;
+        for (size_t k = 0; k < f.n; k++) n_finished += ss_store_is_finished(f.store, k);
+        CU_ASSERT(f.n == 4 && n_finished == 1);
+        end(&f);
+        ids_of(id, 4);
+        qsort(id, 4, sizeof *id, by_text);
+        qsort(fresh, 4, sizeof *fresh, by_text);
+        CU_ASSERT(memcmp(id, fresh, sizeof id) == 0);
+        CU_ASSERT(open_made(&f, old, &error) == 0); /* and back: the new value's points may stay */
+        CU_ASSERT(ss_store_is_finished(f.store, 0));
+        end(&f);
+        digest_folder(before);
+        salt = "changed";
+        CU_ASSERT(open_made(&f, grown, &error) == -1);
+        ASSERT_TEXT(error.text, "the data set has changed since point ");
+        end(&f);
+        CU_ASSERT(open_made(&f, old, &error) == -1);
+        ASSERT_TEXT(error.text, "restore the data, or write to another file (-o)");
+        end(&f);
+        salt = "";
+        digest_folder(after);
+        CU_ASSERT_STRING_EQUAL(before, after);
+        remove_folder();
+    }
+}
+
+/* Data that changed are found also where no grid point equals a stored one: they are the same data by their settings. */
+static void test_changed_data_elsewhere(void)
+{
+    fixture f;
+    ss_error error;
+    make_folder();
+    CU_ASSERT_FATAL(open_made(&f, HEAD TRAIN "grid:\n  learning_rate: [0.1]\n", &error) == 0);
+    keep_made(&f, 0);
+    end(&f);
+    salt = "changed";
+    CU_ASSERT(open_made(&f, HEAD TRAIN "grid:\n  learning_rate: [0.3]\n", &error) == -1);
+    ASSERT_TEXT(error.text, "the data set has changed since point ");
+    end(&f);
+    salt = "";
+    CU_ASSERT(open_made(&f, HEAD TRAIN "grid:\n  learning_rate: [0.3]\n", &error) == 0);
+    end(&f);
+    remove_folder();
 }
 
 /* Settings that do not determine the result may change. */
@@ -286,6 +430,13 @@ static void test_weights_path(void)
     CU_ASSERT(strncmp(path, expected, strlen(expected)) == 0);
     CU_ASSERT_EQUAL(strlen(path), strlen(expected) + 32 + 3);
     CU_ASSERT(ss_store_weights_path(f.store, 0, path, 20) == -1);
+    CU_ASSERT(ss_store_weights_path(f.store, 0, path, strlen(expected) + 35) == -1);
+    CU_ASSERT(ss_store_weights_path(f.store, 0, path, strlen(expected) + 36) == 0);
+    expected[strlen(expected) - 1] = '\0';
+    CU_ASSERT(access(expected, F_OK) != 0); /* a name, no folder */
+    CU_ASSERT_EQUAL(ss_store_status(f.store, 0), SS_PENDING);
+    must_keep(&f, 0, SS_DIVERGED, 1);
+    CU_ASSERT_EQUAL(ss_store_status(f.store, 0), SS_DIVERGED);
     end(&f);
     remove_folder();
 }
@@ -308,6 +459,7 @@ static void test_nowhere(void)
 static const ss_case cases[] = {
     {"a sweep's life", test_life}, {"grids grow", test_growth}, {"refusals change nothing", test_refusals},
     {"changes that do not matter", test_allowed_changes}, {"foreign files", test_foreign_files},
+    {"data axes grow", test_data_axes}, {"changed data elsewhere", test_changed_data_elsewhere},
     {"newer and damaged headers", test_newer_journal}, {"other numerics", test_other_numerics},
     {"refresh policy", test_refresh_policy}, {"weights paths", test_weights_path}, {"nowhere", test_nowhere},
 };
