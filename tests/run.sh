@@ -23,7 +23,7 @@ configure() { # FOLDER OPTION...
 }
 passed=0 failed=0 skipped=0
 count() { # of one meson run: its log has a line of JSON per test
-    log=$(ls "$1"/meson-logs/testlog*.json)
+    log=$(ls "$1"/meson-logs/testlog*.json) || return 1 # no test ran
     passed=$((passed + $(grep -cE '"result": "(OK|EXPECTEDFAIL)"' "$log" || true)))
     skipped=$((skipped + $(grep -c '"result": "SKIP"' "$log" || true)))
     failed=$((failed + $(grep -cE '"result": "(FAIL|ERROR|TIMEOUT|INTERRUPT|UNEXPECTEDPASS)"' "$log" || true)))

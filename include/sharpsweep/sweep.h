@@ -11,7 +11,7 @@
  * One row of the key table (ss_keys, src/sweep/keys.c) per member: name, section, type, default, range, unit, text. The
  * member, the YAML key, the HDF5 variable and the axis of a plot all have the key's name. Counts that also take a word
  * (full, all, none, auto) hold SS_WORD for it. Choices point at the table's own strings: compare with strcmp or ==. */
-enum { SS_WORD = -1, SS_MAX_WIDTHS = 16, SS_ID_BYTES = 33 };
+enum { SS_WORD = -1, SS_UNKNOWN = -1 /* an integer of a record */, SS_MAX_WIDTHS = 16, SS_ID_BYTES = 33 };
 
 typedef struct ss_settings {
     /* model */
@@ -21,7 +21,7 @@ typedef struct ss_settings {
     const char *layers;           /* network: layers - canonical text of the list, see ss_layer_text; owned by the job */
     bool batch_norm;
     double dropout;
-    const char *init, *loss;      /* auto | pytorch | study; cross_entropy | squared_error */
+    const char *init, *loss, *numerics; /* auto | pytorch | study; cross_entropy | squared_error; fast | exact */
     /* data */
     const char *dataset;
     const char *data_dir;         /* "" = search; owned by the job; not part of the identity (the digest is) */
@@ -55,7 +55,7 @@ typedef struct ss_settings {
     int64_t interpolation_points; /* 0: at the final iterate; n >= 2: maximum over n points to the next iterate */
     int64_t track_every_epochs, track_every_steps; /* or `none` */
     /* sweep: not part of the identity */
-    int64_t threads;
+    int64_t threads;              /* or `auto` */
     bool save_weights;
 } ss_settings;
 typedef enum ss_type { SS_BOOL, SS_INT, SS_COUNT, SS_FLOAT, SS_CHOICE, SS_TEXT, SS_INTS, SS_LAYERS } ss_type;
@@ -142,15 +142,14 @@ typedef struct ss_series {        /* a small table: n_rows rows of n_columns dou
     double *value;
 } ss_series;
 int ss_series_append(ss_series *s, const double *row);  /* 0, -1: memory */
-typedef struct ss_record {        /* described by ss_record_fields; doubles start as NaN (ss_record_init) */
+typedef struct ss_record {        /* see ss_record_fields; starts as NaN, SS_UNKNOWN, "" (ss_record_init), attempts as 0 */
     int64_t status, stop_reason;
-    double lambda_max, lambda_residual, lambda_upper, lr_lambda_max;
-    int64_t lambda_converged, hvp_count;
+    double lambda_max, lambda_residual, lambda_upper, lr_lambda_max, lambda_fraction;
+    int64_t lambda_converged, hvp_count, curvature_n_examples, curvature_ghost_examples;
     double train_loss, train_accuracy, test_loss, test_accuracy, gradient_norm;
-    int64_t epochs, steps, n_parameters;
-    double train_s, curvature_s, peak_memory_bytes;
-    int64_t attempts, worker;
-    char host[64], finished[SS_TIME_BYTES], error[256];
+    int64_t epochs, steps, n_parameters, n_train, n_test;
+    double train_s, curvature_s, peak_memory_bytes; int64_t blas_threads, attempts, worker;
+    char host[64], finished[SS_TIME_BYTES], error[256], data_digest[SS_DIGEST_BYTES];
     size_t n_eigenvalues; double *eigenvalue;           /* descending */
     ss_series history;            /* per epoch, columns ss_history_fields */
     ss_series track;              /* lambda_max during training, columns ss_track_fields */
@@ -191,6 +190,7 @@ typedef struct ss_work_size {     /* of one network, given by app from nn */
     double macs_per_example;      /* multiply-accumulates of one forward pass */
     double n_parameters, values_per_example; /* activations kept per example */
     double n_train, n_test;
+    double cache_bytes, data_bytes; /* for the Hessian's activations; of the data set in memory */
 } ss_work_size;
 typedef struct ss_cost { double train_s, curvature_s, memory_bytes; } ss_cost; /* upper bounds: all of max_epochs */
 ss_cost ss_cost_predict(const ss_settings *s, const ss_work_size *w, double flops_per_s);

@@ -75,7 +75,9 @@ const char *ss_cpu_name(void);    /* "model name" of /proc/cpuinfo */
 const char *ss_host_name(void);
 /* This process's share of the machine's memory, in bytes: all of it over the ranks on this host. */
 double ss_memory_share_bytes(void);
+/* Largest resident memory since the last reset; since the process began where the kernel does not let us reset it. */
 double ss_memory_peak_bytes(void);
+void ss_memory_peak_reset(void);
 
 /* ---- progress: one live line on a terminal, plain lines elsewhere ---------------------------------------------------- */
 typedef struct ss_progress ss_progress;

@@ -1,4 +1,5 @@
 /* cmd_curvature.c - lambda_max and losses of given weights, without training. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "app.h"
@@ -42,6 +43,10 @@ static int subject_open(subject *s, const ss_arguments *arguments, ss_error *err
     if (!s->job) return -1;
     s->study = ss_study_create(s->job, error);
     if (!s->study || choose_point(s, arguments->value[1], error)) return -1;
+    if (s->settings.interpolation_points >= 2) /* the next iterate needs the optimiser's state, which weights do not hold */
+        ss_log(SS_LOG_WARNING, "interpolation_points %lld has no meaning for a weights file: measured at the weights themselves",
+               (long long)s->settings.interpolation_points);
+    s->settings.interpolation_points = 0;
     s->data = ss_study_data(s->study, &s->settings);
     s->net = ss_model_create(&s->settings, s->data, error);
     if (!s->net) return -1;
@@ -92,6 +97,10 @@ int ss_cmd_curvature(const ss_arguments *arguments, ss_error *error)
         status = rc == 0 ? SS_EXIT_OK : rc == 1 ? SS_EXIT_STOPPED : SS_EXIT_ERROR;
         if (rc == 1) ss_fail(error, "stopped before lambda_max was known");
         if (rc == 0) print_measured(&s);
+        if (rc == 0 && isnan(s.lambda.lambda_max)) {
+            ss_fail(error, "%s: the Hessian of these weights is not finite; no lambda_max", arguments->value[0]);
+            status = SS_EXIT_ERROR;
+        }
     }
     subject_finish(&s);
     return status;

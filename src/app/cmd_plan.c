@@ -15,7 +15,10 @@ typedef struct plan {
     bool *done;                   /* (n) */
     ss_cost *cost;                /* (n) */
     double flops_per_s;
+    bool assumed;                 /* it could not be measured */
 } plan;
+
+#define ASSUMED_FLOPS_PER_S 5e10
 
 static void plan_finish(plan *p)
 {
@@ -47,7 +50,7 @@ static int mark_done(plan *p, ss_error *error)
         char id[SS_ID_BYTES];
         const char *key = id;
         ss_grid_settings(ss_study_grid(p->study), i, &s);
-        ss_point_identify(&s, ss_study_digest(p->study), id);
+        ss_point_identify(&s, ss_study_data(p->study, &s)->digest, id);
         p->done[i] = bsearch(&key, ids, n_ids, sizeof *ids, by_text) != NULL;
         p->n_done += p->done[i];
     }
@@ -86,8 +89,13 @@ static int plan_open(plan *p, const ss_arguments *arguments, ss_error *error)
     p->cost = ss_alloc(p->n, sizeof *p->cost);
     if (!p->done || !p->cost) return ss_fail(error, "no memory for %zu points", p->n);
     if (mark_done(p, error)) return -1;
-    p->flops_per_s = ss_probe_flops(p->study, largest_network(p), error);
-    if (p->flops_per_s < 0) return -1;
+    ss_error why = {{0}};
+    p->flops_per_s = ss_probe_flops(p->study, largest_network(p), &why);
+    p->assumed = p->flops_per_s < 0;
+    if (p->assumed) { /* too large for this machine, perhaps: what it needs is the more worth saying */
+        ss_log(SS_LOG_WARNING, "%s; %g GFLOP/s are assumed", why.text, ASSUMED_FLOPS_PER_S / 1e9);
+        p->flops_per_s = ASSUMED_FLOPS_PER_S;
+    }
     ss_study_costs(p->study, p->flops_per_s, p->cost);
     return 0;
 }
@@ -138,8 +146,8 @@ static void print_costs(const plan *p, int n_ranks, const total *t, const double
     char text[SS_TIME_BYTES], place[256];
     int n_workers = n_ranks > 1 ? n_ranks - 1 : 1;
     double all_s = t->train_s + t->curvature_s, wall_s = ss_cost_makespan(n_left, left, n_workers);
-    printf("\nspeed         %.3g GFLOP/s on one core, measured with gradients of this job's largest network on %s\n",
-           p->flops_per_s / 1e9, ss_cpu_name());
+    printf("\nspeed         %.3g GFLOP/s on one core, %s on %s\n", p->flops_per_s / 1e9,
+           p->assumed ? "assumed" : "measured with gradients of this job's largest network", ss_cpu_name());
     printf("predicted     upper bounds: every point is counted with all of its max_epochs\n");
     printf("core-hours    %.3g (training %.0f %%, curvature %.0f %%)\n", all_s / 3600, 100 * t->train_s / all_s,
            100 * t->curvature_s / all_s);

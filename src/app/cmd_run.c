@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "app.h"
@@ -26,6 +27,7 @@ typedef struct sweep {
     int64_t *attempt;             /* (n) the running attempt's number */
     char *stop_file;
     double start_s, stop_polled_s;
+    struct timespec started;      /* when this run began, as files are dated */
     const char *stopped_by;       /* why a stop was asked for; NULL: it was not */
     bool saved;                   /* the results file was rebuilt when the stop began */
     size_t n, n_before, n_kept, n_failed, n_diverged;
@@ -86,28 +88,49 @@ static int share_job(sweep *s, const char *path, const char *output, ss_error *e
     return agree(ok, error);
 }
 
-static int check_digest(const sweep *s, ss_error *error)
+/* Every data set of the job is the same on all ranks: digest and path of each, in the grid's order, are rank 0's. */
+static int check_digests(const sweep *s, ss_error *error)
 {
-    const char *const mine[] = {ss_study_digest(s->study), ss_study_data_path(s->study)};
-    size_t n_bytes = 0;
-    unsigned char *bytes = ss_farm_rank() == 0 ? pack(mine, 2, &n_bytes) : NULL;
-    if (agree(ss_farm_rank() != 0 || bytes, error) || ss_farm_broadcast(&bytes, &n_bytes, error)) {
-        ss_free(bytes);
-        return -1;
+    size_t n = ss_study_n_data(s->study), n_bytes = 0;
+    bool root = ss_farm_rank() == 0, same = true;
+    unsigned char *bytes = NULL;
+    const char **mine = ss_alloc(2 * n, sizeof *mine);
+    for (size_t i = 0; mine && i < n; i++) {
+        mine[2 * i] = ss_study_data_at(s->study, i)->digest;
+        mine[2 * i + 1] = ss_study_data_at(s->study, i)->path;
     }
-    bool same = !bytes || strcmp(mine[0], packed(bytes, 0)) == 0;
-    if (!same) ss_fail(error, "the data set in %s differs from rank 0's in %s; every node needs the same files", mine[1],
-                       packed(bytes, 1));
+    if (root && mine) bytes = pack(mine, 2 * n, &n_bytes);
+    bool ok = mine && (!root || bytes);
+    if (!ok) ss_fail(error, "no memory for the digests of %zu data sets", n);
+    if (agree(ok, error) || ss_farm_broadcast(&bytes, &n_bytes, error)) goto fail;
+    const char *theirs = (const char *)bytes;
+    for (size_t i = 0; bytes && same && i < n; i++) {
+        const char *path = theirs + strlen(theirs) + 1;
+        same = strcmp(mine[2 * i], theirs) == 0;
+        if (!same) ss_fail(error, "the data set in %s differs from rank 0's in %s; every node needs the same files",
+                           mine[2 * i + 1], path);
+        theirs = path + strlen(path) + 1;
+    }
+    ss_free(mine);
     ss_free(bytes);
     return agree(same, error);
+fail:
+    ss_free(mine);
+    ss_free(bytes);
+    return -1;
+}
+
+static const char *point_digest(const void *ctx, const ss_settings *settings)
+{
+    return ss_study_data(ctx, settings)->digest;
 }
 
 static int open_store(sweep *s, ss_error *error)
 {
     const ss_provenance provenance = {
         .version = ss_version(), .commit = ss_commit(), .mpi = s->parallel ? ss_farm_describe() : "none",
-        .blas = ss_blas_describe(), .cpu = ss_cpu_name(), .data_path = ss_study_data_path(s->study),
-        .data_digest = ss_study_digest(s->study),
+        .blas = ss_blas_describe(), .cpu = ss_cpu_name(), .data_path = ss_study_data_paths(s->study),
+        .data_digest = ss_study_digests(s->study), .point_digest = point_digest, .ctx = s->study,
     };
     if (ss_make_folder_of(s->results, error)) return -1;
     s->store = ss_store_open(s->results, s->job, ss_study_grid(s->study), &provenance, error);
@@ -121,6 +144,19 @@ static char *stop_file_of(const char *results)
     char *path = ss_alloc(n + sizeof ".stop", 1);
     if (path) snprintf(path, n + sizeof ".stop", "%s.stop", results);
     return path;
+}
+
+/* A stop file that was there before this run was meant for another one. The store is open: no other run is going on. */
+static void drop_old_stop_file(const sweep *s)
+{
+    struct stat file;
+    if (lstat(s->stop_file, &file) || !S_ISREG(file.st_mode)) return;
+    double age_s = difftime(s->started.tv_sec, file.st_mtim.tv_sec);
+    if (age_s < 0 || (age_s == 0 && file.st_mtim.tv_nsec >= s->started.tv_nsec)) return;
+    if (unlink(s->stop_file) == 0)
+        ss_log(SS_LOG_WARNING, "%s: older than this run, so not meant for it; removed", s->stop_file);
+    else
+        ss_log(SS_LOG_WARNING, "%s: older than this run, but cannot be removed: %s", s->stop_file, strerror(errno));
 }
 
 /* Orders of magnitude are enough to hand out the longest point first; the unit cancels out. */
@@ -137,6 +173,7 @@ static int make_queue(sweep *s, ss_error *error)
         ss_free(cost);
         return ss_fail(error, "no memory for a queue of %zu points", s->n);
     }
+    drop_old_stop_file(s);
     ss_study_costs(s->study, NOMINAL_FLOPS_PER_S, cost);
     for (size_t i = 0; i < s->n; i++) s->cost_s[i] = cost[i].train_s + cost[i].curvature_s;
     ss_free(cost);
@@ -161,7 +198,7 @@ static int share_weights_dir(sweep *s, ss_error *error)
     size_t n_bytes = 0;
     bool root = ss_farm_rank() == 0, ok = true;
     if (root) {
-        ok = ss_store_weights_path(s->store, 0, path, sizeof path) == 0;
+        ok = !s->job->settings.save_weights || ss_store_weights_path(s->store, 0, path, sizeof path) == 0;
         if (!ok) ss_fail(error, "%s: the name is too long to put weights beside it", s->results);
         char *slash = strrchr(path, '/');
         if (slash) *slash = '\0';
@@ -180,7 +217,7 @@ static int open_sweep(sweep *s, const ss_arguments *arguments, ss_error *error)
 {
     if (share_job(s, arguments->operand, arguments->value[0], error)) return -1;
     s->study = ss_study_create(s->job, error);
-    if (agree(s->study != NULL, error) || check_digest(s, error)) return -1;
+    if (agree(s->study != NULL, error) || check_digests(s, error)) return -1;
     bool ok = ss_farm_rank() != 0 || (open_store(s, error) == 0 && make_queue(s, error) == 0);
     if (agree(ok, error)) return -1;
     return share_weights_dir(s, error);
@@ -193,7 +230,8 @@ static bool stop_file_appeared(sweep *s)
     double now_s = ss_clock_s();
     if (now_s - s->stop_polled_s < STOP_FILE_POLL_S) return false;
     s->stop_polled_s = now_s;
-    return access(s->stop_file, F_OK) == 0;
+    struct stat file;
+    return lstat(s->stop_file, &file) == 0 && S_ISREG(file.st_mode); /* a folder of that name would stop every run for ever */
 }
 
 static bool should_stop(void *ctx)
@@ -278,12 +316,31 @@ static void print_summary(const sweep *s, ss_farm_end end)
                n_finished, s->n, how, s->n_kept, took, s->results);
 }
 
+/* Weights are written when a point ends: for those that were finished without, say so. Diverged ones have none to keep. */
+static void tell_missing_weights(const sweep *s)
+{
+    char path[4096];
+    size_t n_kept = 0, n_missing = 0;
+    for (size_t i = 0; s->job->settings.save_weights && i < s->n; i++) {
+        ss_status status = ss_store_status(s->store, i);
+        if (status != SS_DONE && status != SS_EPOCH_LIMIT) continue;
+        bool there = ss_store_weights_path(s->store, i, path, sizeof path) == 0 && access(path, F_OK) == 0;
+        n_kept += there;
+        n_missing += !there;
+    }
+    if (n_missing)
+        ss_log(SS_LOG_WARNING, "%s: %zu of %zu trained points have no weights file, because they were finished before "
+               "save_weights was switched on or could not be written; run the job with another results file (-o) to have them",
+               s->results, n_missing, n_missing + n_kept);
+}
+
 /* Rank 0: the last rebuild, the summary, the exit status. */
 static int close_sweep(sweep *s, ss_farm_end end, ss_error *error)
 {
     ss_error why = {{0}};
     ss_progress_destroy(s->progress);
     s->progress = NULL;
+    tell_missing_weights(s);
     int rc = ss_store_close(s->store, &why);
     s->store = NULL;
     if (s->trouble.text[0] && end != SS_FARM_ERROR) *error = s->trouble;
@@ -292,7 +349,7 @@ static int close_sweep(sweep *s, ss_farm_end end, ss_error *error)
         ss_fail_in(error, "%s: stopped with %zu of %zu points finished", s->results, s->n_before + s->n_kept - s->n_failed, s->n);
         return SS_EXIT_ERROR;
     }
-    if (end == SS_FARM_STOPPED) unlink(s->stop_file); /* it has had its say; the next run goes on */
+    unlink(s->stop_file); /* it has had its say, or came too late; the next run goes on */
     print_summary(s, end);
     if (end == SS_FARM_STOPPED) return SS_EXIT_STOPPED;
     return s->n_failed ? SS_EXIT_FAILED_POINTS : SS_EXIT_OK;
@@ -342,6 +399,7 @@ int ss_cmd_run(const ss_arguments *arguments, ss_error *error)
 {
     char who[32];
     sweep s = {.parallel = ss_farm_size() > 1, .start_s = ss_clock_s()};
+    clock_gettime(CLOCK_REALTIME, &s.started);
     if (parse_mode(arguments->value[1], &s.mode, error)) {
         if (ss_farm_rank() != 0) error->text[0] = '\0';
         return SS_EXIT_USAGE;

@@ -36,7 +36,7 @@ static int fill_cell(const ss_results *r, size_t i, size_t k, const ss_column *c
         return ss_table_set(table, i, c, error, "%s", r->running[i] ? "running" : "pending");
     if (pending) return 0;
     if (strcmp(column->name, "lambda_converged") == 0) {
-        bool measured = r->status[i] == SS_DONE || r->status[i] == SS_EPOCH_LIMIT;
+        bool measured = column->text[i][0] && (r->status[i] == SS_DONE || r->status[i] == SS_EPOCH_LIMIT);
         return measured ? ss_table_set(table, i, c, error, "%s", strcmp(column->text[i], "0") == 0 ? "no" : "yes") : 0;
     }
     if (shown[k].digits && column->number) {

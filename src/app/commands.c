@@ -39,7 +39,7 @@ static const ss_command commands[] = {
      "Run again, it continues: finished points are kept, new grid values are added, points whose\n"
      "settings changed are refused with the difference shown. Ctrl-C, SIGTERM, SIGUSR1 or a file\n"
      "RESULTS.h5.stop beside RESULTS.h5 stop it in order; a second Ctrl-C at once. (Under Open MPI's\n"
-     "mpirun a Ctrl-C leaves the ranks one second and mpirun ends with its own status, 1; USR1 sent to\n"
+     "mpirun a Ctrl-C or TERM leaves the ranks one second and mpirun ends with its own status, 1; USR1 sent to\n"
      "mpirun, or the stop file, leave them the time they need.)\n"
      "\n"
      "Exit status: 0 every point finished, 2 bad command line, job or file (nothing changed),\n"

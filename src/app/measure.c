@@ -45,15 +45,22 @@ static void state_restore(const state *a, ss_trainer *t)
     t->gradient_norm = a->gradient_norm;
 }
 
-/* The step that training would have taken next, of the same optimiser on the next batch of the epoch's order. */
+/* The step that training would have taken next, of the same optimiser on the next batch of the epoch's order, at the last
+ * step's learning rate: a schedule that has come to its end would make it no step at all. */
 static ss_train_end next_step(ss_trainer *t, uint32_t *order)
 {
     uint32_t n = t->data->train.n;
     uint32_t batch = t->options.batch_size == 0 || t->options.batch_size > n ? n : t->options.batch_size;
     int64_t per_epoch = (int64_t)ss_trainer_steps_per_epoch(t);
     uint32_t first = (uint32_t)(t->step - t->epoch * per_epoch) * batch;
+    ss_train_options kept = t->options;
+    t->options.learning_rate = ss_learning_rate(&kept, t->step > 0 ? t->step - 1 : 0, per_epoch);
+    t->options.schedule = "constant";
+    t->options.warmup_epochs = 0;
     ss_trainer_order(t, t->epoch, order);
-    return ss_trainer_step(t, order + first, n - first < batch ? n - first : batch);
+    ss_train_end end = ss_trainer_step(t, order + first, n - first < batch ? n - first : batch);
+    t->options = kept;
+    return end;
 }
 
 static int measure_between(ss_trainer *t, const ss_settings *s, ss_hessian *h, ss_lambda *out, ss_error *error)

@@ -33,7 +33,7 @@ static int layers_from_text(const char *text, ss_layers *list, ss_error *error)
 
 ss_net *ss_model_create(const ss_settings *s, const ss_dataset *data, ss_error *error)
 {
-    ss_layers list = {0};
+    ss_layers list = {.exact = strcmp(s->numerics, "exact") == 0};
     ss_net *net = NULL;
     ss_shape input = {data->h, data->w, data->c};
     ss_model_options options = {
@@ -83,6 +83,12 @@ ss_train_options ss_model_training(const ss_settings *s)
     };
 }
 
+size_t ss_model_cache_bytes(double memory_bytes)
+{
+    double share = memory_bytes / 3, most = 4.0 * (1u << 30);
+    return (size_t)(share < most ? share : most);
+}
+
 /* Ghost batches of the Hessian as in training: min(B, ghost_batch), B at most the training set. */
 static uint32_t hessian_ghost_batch(const ss_settings *s, uint32_t n_train)
 {
@@ -93,14 +99,37 @@ static uint32_t hessian_ghost_batch(const ss_settings *s, uint32_t n_train)
 
 ss_hessian_options ss_model_hessian(const ss_settings *s, uint32_t n_train, double memory_bytes)
 {
-    double cache = memory_bytes / 3, most = 4.0 * (1u << 30);
     uint32_t examples = count_or_zero(s->curvature_examples);
     return (ss_hessian_options){
         .examples = examples >= n_train ? 0 : examples, .subset = s->curvature_subset,
         .batch_norm = s->curvature_batch_norm, .ghost_batch = hessian_ghost_batch(s, n_train),
         .micro_batch = (uint32_t)s->micro_batch, .l2 = s->curvature_weight_decay ? s->weight_decay : 0,
-        .cache_bytes = (size_t)(cache < most ? cache : most),
+        .cache_bytes = ss_model_cache_bytes(memory_bytes),
     };
+}
+
+static uint32_t fewest(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
+/* The smaller of a whole part and the rest when n examples are taken `part` at a time. */
+static uint32_t smallest_part(uint32_t n, uint32_t part)
+{
+    uint32_t size = fewest(n, part), rest = n % size;
+    return rest ? rest : size;
+}
+
+uint32_t ss_model_smallest_pass(const ss_settings *s, uint32_t n_train)
+{
+    uint32_t batch = s->batch_size < 0 ? n_train : fewest((uint32_t)s->batch_size, n_train), least = n_train;
+    uint32_t batches[] = {batch, smallest_part(n_train, batch)};
+    for (int i = 0; i < 2; i++) { /* whole batches and the last; each in SAM's groups, each of those in ghost batches */
+        uint32_t group = s->sam_rho > 0 && s->sam_m > 0 ? fewest((uint32_t)s->sam_m, batches[i]) : batches[i];
+        uint32_t groups[] = {group, smallest_part(batches[i], group)};
+        for (int j = 0; j < 2; j++) least = fewest(least, smallest_part(groups[j], (uint32_t)s->ghost_batch));
+    }
+    uint32_t examples = s->curvature_examples < 0 ? n_train : fewest((uint32_t)s->curvature_examples, n_train);
+    if (strcmp(s->curvature_batch_norm, "batch") == 0)
+        least = fewest(least, smallest_part(examples, hessian_ghost_batch(s, n_train)));
+    return least;
 }
 
 ss_lanczos_options ss_model_lanczos(const ss_settings *s)
@@ -113,6 +142,6 @@ int ss_model_threads(const ss_settings *s)
 {
     const char *text = getenv("SLURM_CPUS_PER_TASK");
     long cpus = text ? strtol(text, NULL, 10) : 0;
-    if (s->threads > 1) return (int)s->threads;
+    if (s->threads > 0) return (int)s->threads;
     return cpus > 1 && cpus <= 1024 ? (int)cpus : 1;
 }

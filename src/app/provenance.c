@@ -45,27 +45,25 @@ const char *ss_host_name(void)
     return name;
 }
 
-/* Ranks on this host, as mpirun or srun tell their children; 1 outside them. */
-static long ranks_on_host(void)
+void ss_memory_peak_reset(void)
 {
-    static const char *const names[] = {"OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "SLURM_NTASKS_PER_NODE"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *text = getenv(names[i]);
-        long n = text ? strtol(text, NULL, 10) : 0;
-        if (n > 0) return n;
-    }
-    return 1;
+    FILE *file = fopen("/proc/self/clear_refs", "w");
+    if (!file) return;
+    fputs("5", file);             /* VmHWM := VmRSS, see proc(5) */
+    fclose(file);
 }
 
-double ss_memory_share_bytes(void)
-{
-    double pages = (double)sysconf(_SC_PHYS_PAGES), page_bytes = (double)sysconf(_SC_PAGESIZE);
-    return pages * page_bytes / (double)ranks_on_host();
-}
-
+/* VmHWM falls with a reset, ru_maxrss never does. */
 double ss_memory_peak_bytes(void)
 {
+    char line[256];
+    double kib = 0;
     struct rusage usage;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file && kib <= 0 && fgets(line, sizeof line, file))
+        if (sscanf(line, "VmHWM: %lf kB", &kib) != 1) kib = 0;
+    if (file) fclose(file);
+    if (kib > 0) return kib * 1024.0;
     if (getrusage(RUSAGE_SELF, &usage)) return 0;
     return (double)usage.ru_maxrss * 1024.0;
 }

@@ -1,5 +1,5 @@
-/* signals.c - SIGINT, SIGTERM and SIGUSR1 set one flag; whoever works looks at it between two steps. The handler of SIGINT
- * serves once: a second Ctrl-C ends the program at once, which the journal survives. */
+/* signals.c - SIGINT, SIGTERM, SIGHUP (a lost terminal) and SIGUSR1 set one flag; whoever works looks at it between two steps.
+ * The handler of SIGINT serves once: a second Ctrl-C ends the program at once, which the journal survives. */
 #include <signal.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@ static void note(int signal_number)
 
 void ss_signals_catch(void)
 {
-    static const int caught[] = {SIGINT, SIGTERM, SIGUSR1};
+    static const int caught[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
     for (size_t i = 0; i < sizeof caught / sizeof *caught; i++) {
         struct sigaction action;
         memset(&action, 0, sizeof action);

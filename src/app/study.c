@@ -7,7 +7,8 @@
 #include "app.h"
 
 typedef struct bank { ss_settings settings; ss_dataset *data; } bank;          /* one distinct data section */
-typedef struct shape { ss_settings settings; size_t bank; ss_work_size work; } shape; /* one distinct network on one bank */
+/* One distinct network on one bank. */
+typedef struct shape { ss_settings settings; size_t bank; ss_work_size work; bool norms_features; } shape;
 
 struct ss_study {
     const ss_job *job;
@@ -15,7 +16,7 @@ struct ss_study {
     size_t n_banks, n_shapes;
     bank *bank;
     shape *shape;
-    char digest[SS_DIGEST_BYTES];
+    char *digests, *paths;        /* of all banks, joined by ", " */
 };
 
 /* Do two points agree in every key of a section (that matters: identity keys and places of files)? */
@@ -56,6 +57,12 @@ static int add_bank(ss_study *study, const ss_settings *s, ss_error *error)
     return 0;
 }
 
+static double data_bytes(const ss_dataset *data)
+{
+    double image = (double)data->h * data->w * data->c;
+    return image * ((double)data->train.n + data->test.n + 2 * sizeof(ss_real));
+}
+
 static int add_shape(ss_study *study, const ss_settings *s, size_t bank_index, ss_error *error)
 {
     shape *grown = ss_realloc(study->shape, study->n_shapes, study->n_shapes + 1, sizeof *grown);
@@ -65,8 +72,9 @@ static int add_shape(ss_study *study, const ss_settings *s, size_t bank_index, s
     ss_net *net = ss_model_create(s, data, error);
     if (!net) return ss_fail_in(error, "network %s on %dx%dx%d images of %s", s->network, data->h, data->w, data->c, s->dataset);
     ss_work_size work = {net->macs_per_example, (double)net->n_params, (double)net->values_per_example,
-                         (double)data->train.n, (double)data->test.n};
-    grown[study->n_shapes++] = (shape){*s, bank_index, work};
+                         (double)data->train.n, (double)data->test.n,
+                         (double)ss_model_cache_bytes(ss_memory_share_bytes()), data_bytes(data)};
+    grown[study->n_shapes++] = (shape){*s, bank_index, work, net->norms_features};
     ss_net_destroy(net);
     return 0;
 }
@@ -81,21 +89,31 @@ static int check_point(ss_study *study, size_t point, ss_error *error)
     if (s.batch_size > (int64_t)n_train)
         return ss_fail(error, "batch_size %lld is larger than the %u training examples; write `full` for all of them",
                        (long long)s.batch_size, n_train);
-    if (find_shape(study, &s, b) == study->n_shapes && add_shape(study, &s, b, error)) return -1;
+    if (s.curvature_examples > (int64_t)n_train)
+        return ss_fail(error, "curvature_examples %lld is larger than the %u training examples; write `all` for all of them",
+                       (long long)s.curvature_examples, n_train);
+    size_t k = find_shape(study, &s, b);
+    if (k == study->n_shapes && add_shape(study, &s, b, error)) return -1;
+    if (study->shape[k].norms_features && ss_model_smallest_pass(&s, n_train) < 2)
+        return ss_fail(error, "batch norm would see a single example, which has no variance: of %u training examples with "
+                       "batch_size %lld and ghost_batch %lld one is left alone; choose others (-1: full)", n_train,
+                       (long long)s.batch_size, (long long)s.ghost_batch);
     return 0;
 }
 
-static void make_digest(ss_study *study)
+static int join_banks(ss_study *study, ss_error *error)
 {
-    if (study->n_banks == 1) {
-        memcpy(study->digest, study->bank[0].data->digest, sizeof study->digest);
-        return;
+    size_t n_paths = 1;
+    for (size_t i = 0; i < study->n_banks; i++) n_paths += strlen(study->bank[i].data->path) + 2;
+    study->digests = ss_alloc(study->n_banks, SS_DIGEST_BYTES + 2);
+    study->paths = ss_alloc(n_paths, 1);
+    if (!study->digests || !study->paths) return ss_fail(error, "no memory for the names of %zu data sets", study->n_banks);
+    char *digest = study->digests, *path = study->paths;
+    for (size_t i = 0; i < study->n_banks; i++) {
+        digest = stpcpy(stpcpy(digest, i ? ", " : ""), study->bank[i].data->digest);
+        path = stpcpy(stpcpy(path, i ? ", " : ""), study->bank[i].data->path);
     }
-    ss_sha256 h;
-    ss_sha256_init(&h);
-    for (size_t i = 0; i < study->n_banks; i++)
-        ss_sha256_update(&h, study->bank[i].data->digest, strlen(study->bank[i].data->digest));
-    ss_sha256_finish(&h, study->digest);
+    return 0;
 }
 
 ss_study *ss_study_create(const ss_job *job, ss_error *error)
@@ -113,7 +131,7 @@ ss_study *ss_study_create(const ss_job *job, ss_error *error)
         ss_fail_in(error, "%s", job->path);
         goto fail;
     }
-    make_digest(study);
+    if (join_banks(study, error)) goto fail;
     return study;
 fail:
     ss_study_destroy(study);
@@ -125,6 +143,8 @@ void ss_study_destroy(ss_study *study)
     if (!study) return;
     for (size_t i = 0; i < study->n_banks; i++) ss_dataset_destroy(study->bank[i].data);
     ss_free(study->bank);
+    ss_free(study->digests);
+    ss_free(study->paths);
     ss_free(study->shape);
     ss_grid_destroy(study->grid);
     ss_free(study);
@@ -155,14 +175,24 @@ size_t ss_study_n_networks(const ss_study *study)
     return study->n_shapes;
 }
 
-const char *ss_study_digest(const ss_study *study)
+size_t ss_study_n_data(const ss_study *study)
 {
-    return study->digest;
+    return study->n_banks;
 }
 
-const char *ss_study_data_path(const ss_study *study)
+const ss_dataset *ss_study_data_at(const ss_study *study, size_t i)
 {
-    return study->bank[0].data->path;
+    return study->bank[i].data;
+}
+
+const char *ss_study_digests(const ss_study *study)
+{
+    return study->digests;
+}
+
+const char *ss_study_data_paths(const ss_study *study)
+{
+    return study->paths;
 }
 
 void ss_study_costs(const ss_study *study, double flops_per_s, ss_cost *cost)

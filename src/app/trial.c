@@ -34,6 +34,10 @@ static int make_hessian(run *r, ss_error *error)
     r->hessian = ss_hessian_create(r->net, r->data, &options, error);
     if (!r->hessian) return -1;
     ss_hessian_set_stop(r->hessian, should_stop, r);
+    uint32_t examples = options.examples ? options.examples : r->data->train.n;
+    bool statistics = r->net->has_batch_norm && strcmp(options.batch_norm, "batch") == 0;
+    r->record->curvature_n_examples = examples;
+    r->record->curvature_ghost_examples = !statistics ? 0 : options.ghost_batch < examples ? options.ghost_batch : examples;
     return 0;
 }
 
@@ -53,7 +57,7 @@ static int track_row(run *r, ss_error *error)
     int rc = ss_lambda_measure(r->hessian, t->theta, t->stats, &lanczos, &lambda, error);
     if (rc == 0) {
         int64_t per_epoch = (int64_t)ss_trainer_steps_per_epoch(t);
-        double lr = ss_learning_rate(&t->options, t->step, per_epoch);
+        double lr = ss_learning_rate(&t->options, t->step > 0 ? t->step - 1 : 0, per_epoch); /* of the last step */
         double loss = ss_hessian_loss(r->hessian, r->grad);
         double row[] = {(double)t->step / (double)per_epoch, (double)t->step, lr, lambda.lambda_max, lambda.residual,
                         lambda.converged, (double)lambda.hvp_count, lr * lambda.lambda_max, loss,
@@ -147,6 +151,7 @@ static int measure(run *r, double learning_rate, ss_error *error)
         record->lambda_max = lambda.lambda_max;
         record->lambda_residual = lambda.residual;
         record->lambda_upper = lambda.upper;
+        record->lambda_fraction = lambda.fraction;
         record->lambda_converged = lambda.converged;
         record->hvp_count = lambda.hvp_count;
         record->lr_lambda_max = learning_rate * lambda.lambda_max;
@@ -162,11 +167,18 @@ static int save_weights(run *r, ss_error *error)
 {
     if (!r->settings.save_weights || !r->trial->weights_dir) return 0;
     char id[SS_ID_BYTES], path[4096];
-    ss_point_identify(&r->settings, ss_study_digest(r->trial->study), id);
+    ss_point_identify(&r->settings, r->data->digest, id);
     int n = snprintf(path, sizeof path, "%s/%s.h5", r->trial->weights_dir, id);
     if (n < 0 || (size_t)n >= sizeof path) return ss_fail(error, "%s: the path is too long", r->trial->weights_dir);
     if (ss_make_folder_of(path, error)) return -1;
     return ss_weights_save(r->net, r->trainer->theta, r->trainer->stats, path, error);
+}
+
+/* The numbers are whole without the weights: the record keeps them and says what is missing. */
+static void note_unsaved(run *r, const ss_error *why)
+{
+    ss_log(SS_LOG_WARNING, "the weights of a finished point are not kept: %s", why->text);
+    snprintf(r->record->error, sizeof r->record->error, "%.*s", (int)sizeof r->record->error - 1, why->text);
 }
 
 static int run_point(run *r, ss_error *error)
@@ -175,8 +187,9 @@ static int run_point(run *r, ss_error *error)
     ss_epoch_row last = {0};
     if (train(r, &end, &last, error)) return -1;
     bool usable = end != SS_TRAIN_DIVERGED; /* of weights that are not finite there is nothing to measure or to keep */
-    if (usable && (measure(r, last.learning_rate, error) || save_weights(r, error))) return -1;
+    if (usable && measure(r, last.learning_rate, error)) return -1;
     note_end(r, end, &last);
+    if (usable && save_weights(r, error)) note_unsaved(r, error);
     return 0;
 }
 
@@ -186,6 +199,21 @@ static void run_finish(run *r)
     ss_trainer_destroy(r->trainer);
     ss_net_destroy(r->net);
     ss_free(r->grad);
+}
+
+/* What the point ran on, also where it failed. */
+static void note_means(const run *r)
+{
+    ss_record *record = r->record;
+    record->n_train = r->data->train.n;
+    record->n_test = r->data->test.n;
+    snprintf(record->data_digest, sizeof record->data_digest, "%s", r->data->digest);
+    record->curvature_s = r->curvature_s;
+    record->peak_memory_bytes = ss_memory_peak_bytes();
+    record->blas_threads = ss_model_threads(&r->settings);
+    record->worker = ss_farm_rank();
+    snprintf(record->host, sizeof record->host, "%s", ss_host_name());
+    ss_time_now(record->finished);
 }
 
 /* A record that says what went wrong, and nothing that might be taken for a result. */
@@ -208,17 +236,14 @@ int ss_trial_run(const ss_trial *trial, size_t point, ss_record *record, ss_erro
     ss_grid_settings(ss_study_grid(trial->study), point, &r.settings);
     r.data = ss_study_data(trial->study, &r.settings);
     ss_blas_set_threads(ss_model_threads(&r.settings));
+    ss_memory_peak_reset();
     int rc = run_point(&r, &why);
     if (rc && r.interrupted) {
         run_finish(&r);
         return 1;
     }
     if (rc) note_failure(record, &why);
-    record->curvature_s = r.curvature_s;
-    record->peak_memory_bytes = ss_memory_peak_bytes();
-    record->worker = ss_farm_rank();
-    snprintf(record->host, sizeof record->host, "%s", ss_host_name());
-    ss_time_now(record->finished);
+    note_means(&r);
     run_finish(&r);
     return 0;
 }

@@ -15,8 +15,11 @@ const char *ss_model_init_scheme(const ss_settings *s); /* `auto` resolved */
 ss_data_options ss_model_data(const ss_settings *s);
 ss_train_options ss_model_training(const ss_settings *s);
 ss_hessian_options ss_model_hessian(const ss_settings *s, uint32_t n_train, double memory_bytes);
+/* The fewest examples that any pass of training or curvature takes together where batch norm uses their statistics. */
+uint32_t ss_model_smallest_pass(const ss_settings *s, uint32_t n_train);
+size_t ss_model_cache_bytes(double memory_bytes); /* for the Hessian's activations: a third of the share, at most 4 GiB */
 ss_lanczos_options ss_model_lanczos(const ss_settings *s);
-int ss_model_threads(const ss_settings *s); /* the job's, else Slurm's CPUs per task, else 1 */
+int ss_model_threads(const ss_settings *s); /* the job's; auto: Slurm's CPUs per task, else 1 */
 
 /* ---- study.c: a job with everything its points need ------------------------------------------------------------------ */
 typedef struct ss_study ss_study;
@@ -29,9 +32,12 @@ const ss_grid *ss_study_grid(const ss_study *study);
 const ss_dataset *ss_study_data(const ss_study *study, const ss_settings *s);
 const ss_work_size *ss_study_work(const ss_study *study, const ss_settings *s); /* of the point's network and data */
 size_t ss_study_n_networks(const ss_study *study);
-/* One digest for the job's data: the data set's own; of several, the digest of their digests. */
-const char *ss_study_digest(const ss_study *study);
-const char *ss_study_data_path(const ss_study *study);
+/* The data sets in the order in which the grid first uses them. */
+size_t ss_study_n_data(const ss_study *study);
+const ss_dataset *ss_study_data_at(const ss_study *study, size_t i);
+/* Of all of them, in that order, joined by ", ": what the results file says of the job's data. */
+const char *ss_study_digests(const ss_study *study);
+const char *ss_study_data_paths(const ss_study *study);
 /* Predicted seconds of every point (upper bounds) into cost (count of grid). */
 void ss_study_costs(const ss_study *study, double flops_per_s, ss_cost *cost);
 

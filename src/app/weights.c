@@ -42,12 +42,29 @@ int ss_weights_save(const ss_net *net, const ss_real *theta, const ss_real *stat
     return rc;
 }
 
+static bool is_variance(const ss_param *p)
+{
+    size_t n = strlen(p->name), m = strlen(".running_var");
+    return p->is_stat && n >= m && strcmp(p->name + n - m, ".running_var") == 0;
+}
+
+static int check_variance(const char *path, const ss_tensor *tensor, size_t n, ss_error *error)
+{
+    for (size_t i = 0; i < n; i++)
+        if (tensor->value[i] < 0)
+            return ss_fail(error, "%s: %s[%zu] is %g, and a variance is not negative", path, tensor->name, i,
+                           (double)tensor->value[i]);
+    return 0;
+}
+
 int ss_weights_load(const ss_net *net, const char *path, ss_real *theta, ss_real *stats, ss_error *error)
 {
     float *values = NULL;
     ss_tensor *tensor = make_tensors(net, &values, error);
     if (!tensor) return -1;
     int rc = ss_weights_read(path, net->n_tensors, tensor, error);
+    for (size_t i = 0; rc == 0 && i < net->n_tensors; i++)
+        if (is_variance(&net->tensor[i])) rc = check_variance(path, &tensor[i], net->tensor[i].size, error);
     for (size_t i = 0; rc == 0 && i < net->n_tensors; i++)
         ss_net_import(net, i, tensor[i].value, net->tensor[i].is_stat ? stats : theta);
     ss_free(tensor);

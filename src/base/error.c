@@ -10,6 +10,13 @@ static void mark_cut(char *text, size_t size, int wanted)
     if (wanted >= 0 && (size_t)wanted >= size) memcpy(text + size - 4, "...", 4);
 }
 
+/* Values of hostile files stand in sentences: one line, and nothing that a terminal would obey. */
+static void make_printable(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f) *text = '?';
+}
+
 int ss_fail(ss_error *error, const char *format, ...)
 {
     if (!error) return -1;
@@ -21,6 +28,7 @@ int ss_fail(ss_error *error, const char *format, ...)
     va_end(args);
     if (wanted < 0) text[0] = '\0';
     mark_cut(text, sizeof text, wanted);
+    make_printable(text);
     memcpy(error->text, text, sizeof text);
     return -1;
 }
@@ -34,6 +42,7 @@ int ss_fail_in(ss_error *error, const char *format, ...)
     if (vsnprintf(context, sizeof context, format, args) < 0) context[0] = '\0';
     va_end(args);
     mark_cut(text, sizeof text, snprintf(text, sizeof text, "%s: %s", context, error->text));
+    make_printable(text);
     memcpy(error->text, text, sizeof text);
     return -1;
 }

@@ -88,15 +88,17 @@ static int create_tapes(ss_hessian *h, size_t cache_bytes, ss_error *error)
     h->tape = take(h, h->n_tapes, sizeof *h->tape);
     h->held = take(h, h->n_tapes, sizeof *h->held);
     if (!h->tape || !h->held) return ss_fail(error, "no memory for a list of %u tapes", h->n_tapes);
+    h->scratch = ss_scratch_create(h->net, h->batch, true, error);
+    if (!h->scratch) return ss_fail_in(error, "curvature");
+    h->bytes += ss_scratch_bytes(h->net, h->batch, true);
     for (uint32_t i = 0; i < h->n_tapes; i++) {
         h->held[i] = NO_BATCH;
         h->tape[i] = ss_tape_create(h->net, h->batch, true, error);
-        if (!h->tape[i]) return ss_fail_in(error, "curvature, tape %u of %u", i + 1, h->n_tapes);
-        h->bytes += each;
+        if (!h->tape[i] && i == 0) return ss_fail_in(error, "curvature");
+        if (!h->tape[i]) h->n_tapes = i; /* memory for a smaller cache only: slower, the same bits */
+        else h->bytes += each;
     }
-    h->scratch = ss_scratch_create(h->net, h->batch, true, error);
-    h->bytes += ss_scratch_bytes(h->net, h->batch, true);
-    return h->scratch ? 0 : ss_fail_in(error, "curvature");
+    return 0;
 }
 
 ss_hessian *ss_hessian_create(const ss_net *net, const ss_dataset *data, const ss_hessian_options *options, ss_error *error)

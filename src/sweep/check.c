@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static int64_t train_total(const ss_settings *s) /* SS_WORD: not known here */
+int64_t ss_train_total(const ss_settings *s)
 {
     if (s->train_examples != SS_WORD) return s->train_examples;
     return strcmp(s->dataset, "synthetic") == 0 ? s->synthetic_train : SS_WORD;
@@ -12,7 +12,7 @@ static int64_t train_total(const ss_settings *s) /* SS_WORD: not known here */
 
 static int check_examples(const ss_settings *s, const char **key, ss_error *error)
 {
-    int64_t n = train_total(s);
+    int64_t n = ss_train_total(s);
     const char *of = s->train_examples != SS_WORD ? "train_examples" : "synthetic_train";
     bool synthetic = strcmp(s->dataset, "synthetic") == 0;
     *key = "train_examples";
@@ -41,6 +41,14 @@ static int check_training(const ss_settings *s, const char **key, ss_error *erro
     if (s->warmup_epochs > (double)s->max_epochs)
         return ss_fail(error, "warmup_epochs %s is more than max_epochs %lld; the warm-up would not end", a,
                        (long long)s->max_epochs);
+    *key = "batch_size";
+    if (ss_train_total(s) != SS_WORD && s->batch_size > ss_train_total(s))
+        return ss_fail(error, "batch_size %lld is more than the %lld training examples; lower it, or write batch_size: full",
+                       (long long)s->batch_size, (long long)ss_train_total(s));
+    *key = "sam_m";
+    if (s->sam_rho > 0 && s->batch_size != SS_WORD && s->sam_m > s->batch_size)
+        return ss_fail(error, "sam_m %lld is more than batch_size %lld; lower it, or write sam_m: batch", (long long)s->sam_m,
+                       (long long)s->batch_size);
     *key = "network";
     if (strcmp(s->network, "layers") == 0 && !s->layers[0])
         return ss_fail(error, "network: layers needs the list `layers:` in section model");

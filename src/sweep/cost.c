@@ -56,16 +56,17 @@ static double curvature_passes(const ss_settings *s, const ss_work_size *w)
     return n_measurements(s, w) * examples * GRADIENT * (1 + products * product_gradients);
 }
 
-/* Training and curvature do not live at the same time, but a tracked lambda_max does beside the trainer: so the sum. */
+/* Training and curvature live side by side while lambda_max is tracked, and the trainer still holds its buffers at the end:
+ * so the sum. The Hessian keeps as many micro-batches of values and deltas as its cache allows, at least one. */
 static double memory_bytes(const ss_settings *s, const ss_work_size *w)
 {
-    double basis = 2 * (double)s->eigenvalues + LANCZOS_BASIS;
+    double basis = 2 * (double)s->eigenvalues + LANCZOS_BASIS + 2 + (double)s->eigenvalues;
     /* Trainer: theta, gradient, velocity, the double accumulator, SAM's copy. Operator: theta, v, Hv, accumulator. */
     double vectors = 3 * REAL_BYTES + 8 + (s->sam_rho > 0 ? REAL_BYTES : 0) + 3 * REAL_BYTES + 8 + basis * REAL_BYTES;
-    double together = (double)(s->batch_norm ? s->ghost_batch : s->micro_batch);
-    together = fmin(together, fmax(w->n_train, 1));
-    /* Values, their deltas, and the tangents of both. */
-    return w->n_parameters * vectors + together * w->values_per_example * 4 * REAL_BYTES;
+    double per_example = w->values_per_example * REAL_BYTES, examples = chosen(s->curvature_examples, w->n_train);
+    double together = fmin((double)(s->batch_norm ? s->ghost_batch : s->micro_batch), fmax(w->n_train, 1));
+    double one = fmin(together, examples) * per_example, kept = fmax(one, fmin(w->cache_bytes, examples * per_example));
+    return w->n_parameters * vectors + together * per_example + one + kept + w->data_bytes;
 }
 
 ss_cost ss_cost_predict(const ss_settings *s, const ss_work_size *w, double flops_per_s)

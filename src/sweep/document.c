@@ -124,6 +124,7 @@ int ss_document_load(ss_parse *p, const char *text)
 {
     yaml_parser_t parser;
     memset(&p->document, 0, sizeof p->document);
+    if (strncmp(text, "\xEF\xBB\xBF", 3) == 0) text += 3; /* a byte-order mark, as some editors write it */
     if (check_bytes(p, text) || survey_text(p, text) || open_parser(p, &parser, text)) return -1;
     int rc = yaml_parser_load(&parser, &p->document) ? 0 : syntax_error(p, &parser);
     yaml_parser_delete(&parser);

@@ -2,9 +2,11 @@
 #include "parse.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { MAX_FILE_BYTES = 1 << 20 };
 
@@ -73,6 +75,20 @@ static bool network_may_be_layers(const ss_job *job)
     return strcmp(job->settings.network, "layers") == 0;
 }
 
+/* What nobody wrote must not be refused: defaults too large for a small training set become `full` and `all`. */
+static void fit_defaults(ss_parse *p)
+{
+    static const struct { const char *name; size_t offset; } fitted[] = {
+        {"batch_size", offsetof(ss_settings, batch_size)}, {"curvature_examples", offsetof(ss_settings, curvature_examples)},
+    };
+    int64_t n = ss_train_total(&p->job->settings);
+    yaml_mark_t mark;
+    for (size_t i = 0; n != SS_WORD && i < sizeof fitted / sizeof *fitted; i++) {
+        int64_t *value = (int64_t *)(void *)((char *)&p->job->settings + fitted[i].offset);
+        if (!place_of(p, fitted[i].name, &mark) && *value > n) *value = SS_WORD;
+    }
+}
+
 static int check_layers(ss_parse *p)
 {
     yaml_mark_t mark;
@@ -117,6 +133,7 @@ static int fill_job(ss_parse *p, const char *text)
     if (ss_parse_own_defaults(p) || ss_document_load(p, text)) return -1;
     int rc = parse_root(p);
     yaml_document_delete(&p->document);
+    if (rc == 0) fit_defaults(p);
     return rc || check_layers(p) || check_grid(p) ? -1 : 0;
 }
 
@@ -192,9 +209,11 @@ static char *read_file(FILE *file, const char *path, ss_error *error)
 
 ss_job *ss_job_load(const char *path, ss_error *error)
 {
-    FILE *file = fopen(path, "rb");
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer must not hold us */
+    FILE *file = fd >= 0 ? fdopen(fd, "rb") : NULL;
     if (!file) {
         ss_fail(error, "%s: cannot be opened: %s", path, strerror(errno));
+        if (fd >= 0) close(fd);
         return NULL;
     }
     char *text = read_file(file, path, error);

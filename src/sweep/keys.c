@@ -13,6 +13,7 @@
 static const char *const networks[] = {"mlp", "cnn", "vgg11", "resnet18", "layers", NULL};
 static const char *const activations[] = {"relu", "tanh", "gelu", NULL};
 static const char *const inits[] = {"auto", "pytorch", "study", NULL};
+static const char *const numerics[] = {"fast", "exact", NULL};
 static const char *const losses[] = {"cross_entropy", "squared_error", NULL};
 static const char *const datasets[] = {"fashion-mnist", "idx", "cifar10", "cifar100", "synthetic", NULL};
 static const char *const subsets[] = {"first", "even", NULL};
@@ -48,6 +49,8 @@ static const ss_key table[] = {
     FLOAT(dropout, "0", 0, CLOSED, 1, OPEN, "1", "probability of zeroing a hidden value in training"),
     CHOICE(init, "auto", inits, "initial weights: `pytorch`'s defaults or the `study`'s; `auto`: study for vgg11"),
     CHOICE(loss, "cross_entropy", losses, "mean softmax cross-entropy, or mean of 1/2 ||f(x) - onehot||^2"),
+    CHOICE(numerics, "fast", numerics, "3x3 convolutions by Winograd's algorithm where that pays (rounding of some 1e-6), or "
+        "all by plain GEMM"),
 #undef S
 #define S "data"
     CHOICE(dataset, "fashion-mnist", datasets, "the data set; `idx` reads any four files named as MNIST's"),
@@ -115,7 +118,9 @@ static const ss_key table[] = {
 #undef ID
 #define S "sweep"
 #define ID false
-    INT(threads, "1", 1, 1024, "threads", "BLAS threads per rank"),
+    {.name = AT(threads), .section = S, .type = SS_COUNT, .fallback = "auto", .word = "auto", .min = 1, .max = 1024,
+     .identity = ID, .unit = "threads", .text = "BLAS threads per rank; auto: Slurm's CPUs per task, 1 outside Slurm. More "
+     "than 1 changes results by rounding"},
     BOOL(save_weights, "false", "keeps every point's final weights beside the results file"),
     {.name = "output", .section = S, .type = SS_TEXT, .offset = JOB_OWN, .fallback = "", .unit = "",
      .text = "the results file; empty: named after the job file"},

@@ -36,4 +36,7 @@ void ss_layers_write_schema(FILE *out);
 /* check.c: do the settings of a point fit each other? -1, a sentence, and the key to point at. */
 int ss_settings_check(const ss_settings *s, const char **key, ss_error *error);
 
+/* check.c: training examples, as far as the settings alone tell; SS_WORD: the data set decides. */
+int64_t ss_train_total(const ss_settings *s);
+
 #endif

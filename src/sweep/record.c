@@ -24,7 +24,10 @@ static const ss_field record_fields[] = {
     REAL(lambda_upper, "1", "no eigenvalue is larger, but for a probability of curvature_risk over start vectors"),
     INT(lambda_converged, "", "1: the residual is within curvature_tolerance; 0: it is not"),
     REAL(lr_lambda_max, "1", "learning rate of the last step times lambda_max; 2 is the edge of stability of plain GD"),
+    REAL(lambda_fraction, "1", "where between the last iterate (0) and the next one (1) lambda_max was found"),
     INT(hvp_count, "products", "Hessian-vector products spent on lambda_max"),
+    INT(curvature_n_examples, "examples", "training examples that the Hessian's loss was averaged over"),
+    INT(curvature_ghost_examples, "examples", "ghost batch whose statistics the Hessian used; 0: no batch statistics"),
     REAL(train_loss, "1", "mean loss over the training subset, in eval mode, at the end"),
     REAL(train_accuracy, "1", "fraction of the training subset classified correctly at the end"),
     REAL(test_loss, "1", "mean loss over the test subset at the end"),
@@ -33,14 +36,18 @@ static const ss_field record_fields[] = {
     INT(epochs, "epochs", "epochs completed"),
     INT(steps, "steps", "steps taken"),
     INT(n_parameters, "parameters", "trained parameters of the network"),
+    INT(n_train, "examples", "training examples that were used"),
+    INT(n_test, "examples", "test examples that were used"),
+    TEXT(data_digest, false, "SHA-256 of the data set that was used, standardisation included"),
     OWN_REAL(train_s, "s", "time spent on training and evaluation"),
     OWN_REAL(curvature_s, "s", "time spent on curvature"),
-    OWN_REAL(peak_memory_bytes, "bytes", "largest resident memory of the process that ran the point"),
+    OWN_REAL(peak_memory_bytes, "bytes", "largest resident memory of the process while it ran the point"),
+    OWN_INT(blas_threads, "threads", "threads that the linear algebra was given"),
     OWN_INT(attempts, "attempts", "how often the point was started"),
     OWN_INT(worker, "rank", "rank that ran the point"),
     TEXT(host, true, "machine that ran the point"),
     TEXT(finished, true, "when the point ended, UTC"),
-    TEXT(error, false, "why a failed point failed"),
+    TEXT(error, false, "what went wrong: why a failed point failed, why a finished one has no weights file"),
 };
 
 #define COLUMN(i, n, u, t) {.name = n, .type = SS_FIELD_REAL, .offset = i, .unit = u, .text = t}
@@ -92,9 +99,14 @@ const ss_field *ss_track_fields(size_t *n)
 void ss_record_init(ss_record *r)
 {
     static const double unknown = NAN;
+    static const int64_t unknown_count = SS_UNKNOWN;
     memset(r, 0, sizeof *r);
-    for (size_t i = 0; i < N_OF(record_fields); i++)
-        if (record_fields[i].type == SS_FIELD_REAL) memcpy((char *)r + record_fields[i].offset, &unknown, sizeof unknown);
+    for (size_t i = 0; i < N_OF(record_fields); i++) {
+        char *member = (char *)r + record_fields[i].offset;
+        if (record_fields[i].type == SS_FIELD_REAL) memcpy(member, &unknown, sizeof unknown);
+        if (record_fields[i].type == SS_FIELD_INT) memcpy(member, &unknown_count, sizeof unknown_count);
+    }
+    r->attempts = 0;
     r->history.n_columns = N_OF(history_fields);
     r->track.n_columns = N_OF(track_fields);
 }

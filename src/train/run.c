@@ -63,18 +63,11 @@ static int run_epoch(ss_trainer *t, const ss_train_hooks *hooks, ss_train_end *e
     return 0;
 }
 
-/* Is the trainer at the end of an epoch after which it is evaluated, or where it must stop anyway? */
-static bool evaluation_due(const ss_trainer *t)
-{
-    int64_t every = t->options.evaluate_every_epochs > 0 ? t->options.evaluate_every_epochs : 1;
-    return t->epoch % every == 0 || t->epoch >= t->options.max_epochs || at_step_limit(t);
-}
-
 /* A restored trainer at the border of two epochs may have been stopped by a rule before it was saved: look again. A fresh
  * one is only stopped by limits of 0. */
 static ss_train_end resume(ss_trainer *t, ss_epoch_row *last)
 {
-    bool border = t->epoch > 0 && t->step == t->epoch * (int64_t)ss_trainer_steps_per_epoch(t) && evaluation_due(t);
+    bool border = t->epoch > 0 && t->step == t->epoch * (int64_t)ss_trainer_steps_per_epoch(t);
     bool over = t->epoch >= t->options.max_epochs || at_step_limit(t);
     if (!over && !(border && is_evaluation_due(t))) return SS_TRAIN_RUNNING;
     evaluate(t, last);
@@ -94,7 +87,6 @@ int ss_trainer_run(ss_trainer *t, const ss_train_hooks *hooks, ss_train_end *end
             last->train_loss = t->batch_loss;
             return 0;
         }
-        if (!evaluation_due(t)) continue;
         if (!is_evaluation_due(t)) continue;
         evaluate(t, last);
         if (hooks->on_epoch && hooks->on_epoch(hooks->ctx, t, last, error) != 0) return -1;

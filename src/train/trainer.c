@@ -115,7 +115,10 @@ size_t ss_trainer_steps_per_epoch(const ss_trainer *t)
 void ss_trainer_order(const ss_trainer *t, int64_t epoch, uint32_t *order)
 {
     uint32_t n = t->data->train.n;
-    if (t->scratch->batch == n) { /* a sum has no order: keep the one that the literature's ghost batches have */
+    const ss_train_options *o = &t->options;
+    bool ghosts = t->net->has_batch_norm && o->ghost_batch > 0 && o->ghost_batch < n;
+    bool groups = o->sam_rho > 0 && o->sam_m > 0 && o->sam_m < n;
+    if (t->scratch->batch == n && !ghosts && !groups) { /* a sum has no order; ghost batches and SAM's groups have */
         for (uint32_t i = 0; i < n; i++) order[i] = i;
         return;
     }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "../../src/app/app.h"
@@ -67,8 +68,16 @@ static void test_outcomes(void)
         bool diverged = cases[i].status == SS_DIVERGED;
         CU_ASSERT_EQUAL(isnan(r.lambda_max) != 0, diverged);
         CU_ASSERT_EQUAL(r.n_parameters, 64 * 8 + 8 + 8 * 4 + 4);
+        CU_ASSERT(r.n_train == 64 && r.n_test == 32 && r.blas_threads == 1);
+        CU_ASSERT_STRING_EQUAL(r.data_digest, ss_study_data_at(b.study, 0)->digest);
         CU_ASSERT(r.train_s >= 0 && r.curvature_s >= 0 && r.peak_memory_bytes > 1e6 && r.host[0] && r.finished[0]);
-        if (!diverged) {
+        if (diverged) { /* it took steps; of curvature nothing is known, which 0 would not say */
+            CU_ASSERT(r.steps > 0 && r.epochs >= 0 && r.n_eigenvalues == 0);
+            CU_ASSERT(r.lambda_converged == SS_UNKNOWN && r.hvp_count == SS_UNKNOWN && isnan(r.lambda_fraction));
+            CU_ASSERT(r.curvature_n_examples == SS_UNKNOWN && r.curvature_ghost_examples == SS_UNKNOWN);
+        } else {
+            CU_ASSERT(r.lambda_converged == 0 || r.lambda_converged == 1);
+            CU_ASSERT(r.lambda_fraction == 0 && r.curvature_n_examples == 64 && r.curvature_ghost_examples == 0);
             CU_ASSERT(r.hvp_count > 0 && r.lambda_residual >= 0 && r.n_eigenvalues == 1);
             CU_ASSERT(!r.lambda_converged || r.lambda_residual <= 1e-3);
             CU_ASSERT(r.lambda_upper >= r.lambda_max && r.lambda_upper < 3 * r.lambda_max + 1);
@@ -97,6 +106,30 @@ static void test_deterministic(void)
         for (size_t k = 0; k < i; k++) CU_ASSERT(first[i].lambda_max != first[k].lambda_max); /* every axis matters */
     for (size_t i = 0; i < n; i++) ss_record_finish(&first[i]);
     bench_close(&b);
+}
+
+/* What was measured on, where words and defaults hide it: examples, ghost batches. */
+static void test_curvature_examples(void)
+{
+    static const struct { const char *model, *training, *curvature; int64_t examples, ghost; } cases[] = {
+        {"batch_norm: false", "batch_size: 16", "curvature_examples: 40", 40, 0},
+        {"batch_norm: true", "batch_size: 16", "curvature_examples: 40", 40, 16},
+        {"batch_norm: true", "batch_size: full, ghost_batch: 32", "curvature_examples: all", 64, 32},
+        {"batch_norm: true", "batch_size: full", "curvature_examples: 24", 24, 24},
+        {"batch_norm: true", "batch_size: 16", "curvature_examples: all, curvature_ghost_batch: 8", 64, 8},
+        {"batch_norm: true", "batch_size: 16", "curvature_examples: all, curvature_batch_norm: running", 64, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[1024];
+        snprintf(text, sizeof text, BASE "model: {network: mlp, widths: [8], %s}\ntraining: {max_epochs: 1, %s}\n"
+                 "curvature: {curvature_max_hvp: 2, %s}\n", cases[i].model, cases[i].training, cases[i].curvature);
+        bench b = bench_open(text);
+        ss_record r = run(&b, 0, 0);
+        CU_ASSERT_EQUAL(r.curvature_n_examples, cases[i].examples);
+        CU_ASSERT_EQUAL(r.curvature_ghost_examples, cases[i].ghost);
+        ss_record_finish(&r);
+        bench_close(&b);
+    }
 }
 
 static void test_tracking(void)
@@ -148,6 +181,9 @@ static void test_interpolation(void)
     ss_record at = run(&b, 0, 0), ends = run(&b, 1, 0), between = run(&b, 2, 0);
     CU_ASSERT(ends.lambda_max >= at.lambda_max); /* the iterate itself is one of the points */
     CU_ASSERT(between.lambda_max >= ends.lambda_max);
+    CU_ASSERT(at.lambda_fraction == 0 && (ends.lambda_fraction == 0 || ends.lambda_fraction == 1));
+    CU_ASSERT_EQUAL(ends.lambda_fraction == 0, ends.lambda_max == at.lambda_max);
+    CU_ASSERT(between.lambda_fraction >= 0 && between.lambda_fraction <= 1);
     CU_ASSERT(between.hvp_count > ends.hvp_count && ends.hvp_count > at.hvp_count);
     CU_ASSERT(at.train_loss == between.train_loss && at.steps == between.steps); /* the step to look ahead is not taken */
     ss_record_finish(&at);
@@ -200,6 +236,8 @@ static void test_failures(void)
         if (failed) {
             n_failed++;
             CU_ASSERT(r.error[0] != '\0' && r.stop_reason == SS_STOP_ERROR && isnan(r.lambda_max) && r.history.n_rows == 0);
+            CU_ASSERT(r.hvp_count == SS_UNKNOWN && r.epochs == SS_UNKNOWN && r.steps == SS_UNKNOWN);
+            CU_ASSERT(r.n_train == 64 && strlen(r.data_digest) == SS_DIGEST_BYTES - 1);
         }
         ss_record_finish(&r);
         if (!failed) break;
@@ -223,7 +261,7 @@ static void test_weights(void)
     ss_record r = run(&b, 0, 0);
     CU_ASSERT_EQUAL_FATAL(r.n_eigenvalues, 3);
     CU_ASSERT(r.eigenvalue[0] == r.lambda_max && r.eigenvalue[1] <= r.eigenvalue[0] && r.eigenvalue[2] <= r.eigenvalue[1]);
-    ss_point_identify(&s, ss_study_digest(b.study), id);
+    ss_point_identify(&s, ss_study_data(b.study, &s)->digest, id);
     snprintf(path, sizeof path, "%s/%s.h5", dir, id);
     /* Loaded into a fresh network, the weights measure to the same bits. */
     const ss_dataset *data = ss_study_data(b.study, &s);
@@ -251,10 +289,56 @@ static void test_weights(void)
     CU_ASSERT_EQUAL(rmdir(dir), 0);
 }
 
+static int n_warnings;
+
+static void count_warnings(void *ctx, ss_log_level level, const char *line)
+{
+    (void)ctx;
+    n_warnings += level == SS_LOG_WARNING && strstr(line, "/proc/none") != NULL;
+}
+
+/* Weights that cannot be written cost the file, not the numbers. */
+static void test_weights_unwritable(void)
+{
+    bench b = bench_open(BASE MODEL "training: {max_epochs: 2, batch_size: 16}\nsweep: {save_weights: true}\n"
+                         "curvature: {curvature_examples: all}\n");
+    ss_record kept = run(&b, 0, 0); /* weights_dir NULL: nothing is written */
+    b.trial.weights_dir = "/proc/none/w";
+    ss_log_set_sink(count_warnings, NULL);
+    ss_record r = run(&b, 0, 0);
+    ss_log_set_sink(NULL, NULL);
+    CU_ASSERT_EQUAL(n_warnings, 1);
+    CU_ASSERT(strstr(r.error, "/proc/none") != NULL && kept.error[0] == '\0');
+    r.error[0] = '\0';
+    CU_ASSERT(ss_record_same(&kept, &r));
+    CU_ASSERT(r.status != SS_FAILED && r.lambda_max > 0 && r.history.n_rows > 0);
+    ss_record_finish(&kept);
+    ss_record_finish(&r);
+    bench_close(&b);
+}
+
+/* The peak is that of one trial, not of everything this process ever did. */
+static void test_memory_peak(void)
+{
+    const size_t n = (size_t)96 << 20;
+    double kept = ss_memory_peak_bytes();
+    unsigned char *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CU_ASSERT_FATAL(p != MAP_FAILED);
+    memset(p, 1, n);
+    double most = ss_memory_peak_bytes();
+    CU_ASSERT(most >= 96e6 && most >= kept);
+    munmap(p, n);
+    if (access("/proc/self/clear_refs", W_OK) != 0) return; /* this kernel has none */
+    ss_memory_peak_reset();
+    CU_ASSERT(ss_memory_peak_bytes() < most - 64e6 && ss_memory_peak_bytes() > 1e6);
+}
+
 static const ss_case cases[] = {
     {"outcomes", test_outcomes},       {"deterministic", test_deterministic},
     {"tracking", test_tracking},       {"tracking is harmless", test_tracking_is_harmless},
     {"interpolation", test_interpolation}, {"interrupted", test_interrupted},
     {"failures", test_failures},       {"weights", test_weights},
+    {"weights that cannot be written", test_weights_unwritable}, {"peak of memory", test_memory_peak},
+    {"what curvature is measured on", test_curvature_examples},
 };
 SS_SUITE("app, trial", cases)

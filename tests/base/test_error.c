@@ -53,7 +53,20 @@ static void too_long_is_marked(void)
     CU_ASSERT_STRING_EQUAL(e.text + SS_ERROR_BYTES - 5, "aaaa");
 }
 
+/* A hostile value cannot break the line or move the terminal's cursor. */
+static void printable(void)
+{
+    ss_error error;
+    ss_fail(&error, "value '%s'", "a\n\x1b[2J\tb\x7f");
+    CU_ASSERT_STRING_EQUAL(error.text, "value 'a??[2J?b?'");
+    ss_fail_in(&error, "file\n");
+    CU_ASSERT_STRING_EQUAL(error.text, "file?: value 'a??[2J?b?'");
+    ss_fail(&error, "\xce\xbb stays");
+    CU_ASSERT_STRING_EQUAL(error.text, "\xce\xbb stays");
+}
+
 static const ss_case cases[] = {
+    {"printable", printable},
     {"fail writes the sentence", fail_writes},
     {"context goes in front", context_goes_in_front},
     {"the text may be its own argument", own_text_may_be_an_argument},

@@ -26,7 +26,8 @@ for n in 1 2 5; do
     results "ranks$n.h5" >"ranks$n"
     same alone "ranks$n"
 done
-check "all four workers of five ranks worked" [ "$(column ranks5.h5 worker | sort -u | tr '\n' ' ')" = '1 2 3 4 ' ]
+check "several of five ranks worked" [ "$(column ranks5.h5 worker | sort -u | grep -c '[1-4]')" -ge 2 ]
+check "and rank 0 did not" [ "$(column ranks5.h5 worker | grep -cx 0)" -eq 0 ]
 if command -v h5diff >/dev/null 2>&1; then
     check "histories agree" h5diff alone.h5 ranks5.h5 /history
 fi

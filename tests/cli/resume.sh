@@ -69,26 +69,99 @@ has out '2 of 2 points finished (1 of this run diverged)'
 check "one diverged" [ "$(column wild.h5 status | sort | tr '\n' ' ')" = 'diverged done ' ]
 run 0 run wild.yaml
 has out 'finished already'
+# What was not measured is empty, not 0.
+for name in lambda_max lambda_converged hvp_count lambda_fraction curvature_n_examples; do
+    check "a diverged point has no $name" [ "$(column wild.h5 $name | grep -c .)" -eq 1 ]
+done
+check "a diverged point has its steps" [ "$(column wild.h5 steps | grep -c '^[1-9]')" -eq 2 ]
 
-# Points that fail: status 3 and the reason; run again, they are tried again.
+# Points that fail for want of memory: status 3 and the reason; run again, they are tried again. The limit is what a small
+# point takes, and 100 MB; the large one's weights and gradients alone are more.
 cat >fail.yaml <<EOF
+model: {network: mlp, widths: [4096, 4096]}
+data: {dataset: synthetic, synthetic_train: 16, synthetic_test: 8, synthetic_size: 4}
+training: {max_steps: 1, target_train_accuracy: 0, batch_size: 16}
+curvature: {curvature_examples: all, curvature_max_hvp: 2}
+grid: {learning_rate: [0.01]}
+EOF
+small_job long.yaml 100000 '[0.1]' 1
+"$program" run long.yaml >out 2>err &
+pid=$!
+tries=0
+while [ ! -e long.h5 ] && [ "$tries" -lt 100 ]; do
+    sleep 0.05
+    tries=$((tries + 1))
+done
+sleep 0.5
+kib=$(awk '$1 == "VmPeak:" {printf "%.0f", $2 + 100000}' "/proc/$pid/status")
+kill -s TERM "$pid"
+wait "$pid"
+if [ "${kib:-9999999}" -lt 4000000 ]; then
+    n_checks=$((n_checks + 1))
+    (ulimit -v "$kib" && exec "$program" run fail.yaml) >out 2>err
+    status=$?
+    [ "$status" -eq 3 ] || fail "a point without memory: status $status, not 3"
+    has out '0 of 1 points finished, 1 failed'
+    run 0 status fail.h5
+    has out '1 failed'
+    has out 'no memory'
+    check "nothing is taken for a result" [ -z "$(column fail.h5 n_parameters)$(column fail.h5 epochs)$(column fail.h5 hvp_count)" ]
+    run 0 run fail.yaml
+    has out '1 of 1 points finished'
+    check "the second attempt is counted" [ "$(column fail.h5 attempts)" = 2 ]
+    run 0 run fail.yaml
+    has out 'finished already'
+else
+    echo "skipped: this program does not work under a limit of memory (a sanitizer's does not)"
+fi
+
+# Weights that cannot be written cost the file, not the point; points finished without weights are counted.
+weights_job() { # SAVE
+    cat >weights.yaml <<EOF
 model: {network: mlp, widths: [16]}
 data: {dataset: synthetic, synthetic_train: 256, synthetic_test: 64}
 training: {max_epochs: 2, target_train_accuracy: 0, batch_size: 32}
 curvature: {curvature_examples: 128}
-sweep: {save_weights: true}
-grid: {learning_rate: [0.1, 0.2]}
+sweep: {save_weights: $1}
+grid: {learning_rate: [0.1, 0.2, 1e+30]}
 EOF
-echo 'a file where the folder of weights belongs' >fail.weights
-run 3 run fail.yaml
-has out '0 of 2 points finished, 2 failed'
-run 0 status fail.h5
-has out '2 failed'
-has out 'fail.weights'
-rm fail.weights
-run 0 run fail.yaml
-has out '2 of 2 points finished'
-check "the second attempt is counted" [ "$(column fail.h5 attempts | sort -u)" = 2 ]
-run 0 run fail.yaml
-has out 'finished already'
+}
+weights_job true
+echo 'a file where the folder of weights belongs' >weights.weights
+run 0 run weights.yaml
+has out '3 of 3 points finished (1 of this run diverged)'
+has err 'weights.weights'
+has err '2 of 2 trained points have no weights file'
+check "the record says so" [ "$(column weights.h5 error | grep -c weights.weights)" -eq 2 ]
+check "and keeps its numbers" [ "$(column weights.h5 lambda_max | grep -c '[0-9]')" -eq 2 ]
+rm weights.weights weights.h5*
+weights_job false
+run 0 run weights.yaml
+lacks err 'no weights file'
+check "no folder for weights that nobody asked for" [ ! -e weights.weights ]
+weights_job true
+run 0 run weights.yaml
+has out 'all 3 points were finished already'
+has err '2 of 2 trained points have no weights file'
+has err 'another results file (-o)'
+run 0 run weights.yaml -o with.h5
+check "two files" [ "$(ls with.weights | wc -l)" -eq 2 ]
+lacks err 'no weights file'
+
+# A stop file that was there before stops nothing; one that came too late is gone with its sweep.
+small_job idle.yaml 3 '[0.05, 0.1]' 1
+touch -d '1 hour ago' idle.h5.stop
+run 0 run idle.yaml
+has out '4 of 4 points finished'
+has err 'idle.h5.stop: older than this run'
+check "the old stop file is gone" [ ! -e idle.h5.stop ]
+touch -d '1 hour' idle.h5.stop # a clock ahead of ours: nothing is left to stop
+run 0 run idle.yaml
+has out 'all 4 points were finished already'
+check "no stop file outlives a complete sweep" [ ! -e idle.h5.stop ]
+small_job idle.yaml 3 '[0.05, 0.1, 0.2]' 1
+touch -d '1 hour' idle.h5.stop
+run 75 run idle.yaml
+has out 'by the stop file'
+check "nor a stopped one" [ ! -e idle.h5.stop ]
 finish

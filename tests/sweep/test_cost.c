@@ -64,14 +64,24 @@ static void memory(void)
     ss_work_size w = work;
     double base = ss_cost_predict(&s, &w, 1e9).memory_bytes;
     CU_ASSERT(base > 4 * w.n_parameters * 20 && base < 4 * w.n_parameters * 100);
-    s.eigenvalues = 11; /* 20 more vectors */
-    SS_ASSERT_NEAR(ss_cost_predict(&s, &w, 1e9).memory_bytes - base, 20.0 * 4 * w.n_parameters, 1e-9, 0);
+    s.eigenvalues = 11; /* 10 more pairs: 20 more vectors of the basis, 10 more eigenvectors */
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &w, 1e9).memory_bytes - base, 30.0 * 4 * w.n_parameters, 1e-9, 0);
     s = settings();
-    w.values_per_example += 1;
-    SS_ASSERT_NEAR(ss_cost_predict(&s, &w, 1e9).memory_bytes - base, 250.0 * 16, 1e-9, 0);
+    w.values_per_example += 1; /* in the trainer's micro-batch, the tangents and one micro-batch that the Hessian keeps */
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &w, 1e9).memory_bytes - base, (250.0 + 200 + 200) * 4, 1e-9, 0);
     s.batch_norm = true; /* then a ghost batch is together in memory, here all of the training set */
     w = work;
-    SS_ASSERT_NEAR(ss_cost_predict(&s, &w, 1e9).memory_bytes - base, (600.0 - 250) * 100 * 16, 1e-9, 0);
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &w, 1e9).memory_bytes - base, (600.0 - 250) * 100 * 4, 1e-9, 0);
+    s = settings();
+    s.curvature_examples = SS_WORD; /* 600 examples in micro-batches of 250; then all kept, and the cache's limit */
+    double one = ss_cost_predict(&s, &w, 1e9).memory_bytes;
+    w.cache_bytes = 1e9;
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &w, 1e9).memory_bytes - one, (600.0 - 250) * 100 * 4, 1e-9, 0);
+    w.cache_bytes = 400 * 100 * 4;
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &w, 1e9).memory_bytes - one, (400.0 - 250) * 100 * 4, 1e-9, 0);
+    w = work;
+    w.data_bytes = 12345;
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &w, 1e9).memory_bytes - one, 12345, 1e-9, 0);
 }
 
 struct span { size_t n; double cost[8]; int n_ranks; double expected; };

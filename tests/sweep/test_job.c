@@ -165,7 +165,6 @@ static const struct bad bads[] = {
      "  step_epochs: [1]\n  loss: [cross_entropy]\n  init: [auto]\n  dataset: [idx]\n  standardise: [none]\n",
      "job.yaml:18:3: more than 16 axes"},
     /* keys that do not fit each other */
-    {"data: {train_examples: 500}\n", "job.yaml: curvature_examples 1000 is more than train_examples 500; lower it"},
     {"data: {train_examples: 500}\ncurvature:\n  curvature_examples: 501\n",
      "job.yaml:3:3: curvature_examples 501 is more than train_examples 500"},
     {"curvature: {curvature_examples: 600}\ngrid:\n  train_examples: [all, 1000, 500]\n",
@@ -174,9 +173,12 @@ static const struct bad bads[] = {
      "job.yaml:1:28: train_examples 1000 is more than synthetic_train 512"},
     {"data: {dataset: synthetic, test_examples: 1000}\n",
      "job.yaml:1:28: test_examples 1000 is more than synthetic_test 256"},
-    {"data: {dataset: synthetic}\n", "job.yaml: curvature_examples 1000 is more than synthetic_train 512"},
     {"training: {nesterov: true}\n", "job.yaml:1:12: nesterov: true needs a momentum greater than 0, and momentum is 0"},
     {"training: {nesterov: true}\ngrid: {momentum: [0.9, 0]}\n", "job.yaml:1:12: nesterov: true needs a momentum"},
+    {"data: {train_examples: 1500}\ntraining: {batch_size: 1501}\n",
+     "job.yaml:2:12: batch_size 1501 is more than the 1500 training examples; lower it, or write batch_size: full"},
+    {"training: {sam_rho: 0.1, batch_size: 32, sam_m: 64}\n",
+     "job.yaml:1:42: sam_m 64 is more than batch_size 32; lower it, or write sam_m: batch"},
     {"training: {warmup_epochs: 5, max_epochs: 4}\n", "job.yaml:1:12: warmup_epochs 5 is more than max_epochs 4"},
     {"curvature: {interpolation_points: 1}\n", "job.yaml:1:13: interpolation_points 1 interpolates nothing"},
     {"curvature: {eigenvalues: 10, curvature_max_hvp: 9}\n",
@@ -398,7 +400,45 @@ static void mutations_never_crash(void)
     }
 }
 
-static const ss_case cases[] = {
+/* Defaults give way to a small training set; what is written stands, and is refused where it does not fit. */
+static void fitted_defaults(void)
+{
+    static const struct { const char *text; int64_t batch_size, curvature_examples; } table[] = {
+        {"data: {train_examples: 100}\n", SS_WORD, SS_WORD},
+        {"data: {train_examples: 500}\n", 128, SS_WORD},
+        {"data: {dataset: synthetic}\n", 128, SS_WORD},
+        {"data: {train_examples: 2000}\n", 128, 1000},
+        {"data: {train_examples: 100}\ntraining: {batch_size: 20}\ncurvature: {curvature_examples: 50}\n", 20, 50},
+        {"\xEF\xBB\xBF" "data: {train_examples: 100}\ntraining: {batch_size: 20}\n", 20, SS_WORD}, /* byte-order mark */
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        ss_error error = {""};
+        ss_job *job = ss_job_parse(table[i].text, "job.yaml", &error);
+        if (!job) fprintf(stderr, "\n    %s\n", error.text);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(job);
+        CU_ASSERT_EQUAL(job->settings.batch_size, table[i].batch_size);
+        CU_ASSERT_EQUAL(job->settings.curvature_examples, table[i].curvature_examples);
+        ss_job_destroy(job);
+    }
+}
+
+/* A pipe without a writer is refused, not waited for. */
+static void pipe_is_no_job(void)
+{
+    char dir[] = "/tmp/ss-job-XXXXXX", path[64];
+    ss_error error = {""};
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/job.yaml", dir);
+    CU_ASSERT_EQUAL_FATAL(mkfifo(path, 0600), 0);
+    alarm(20); /* ends a test that hangs */
+    CU_ASSERT_PTR_NULL(ss_job_load(path, &error));
+    alarm(0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "no regular file"));
+    unlink(path);
+    rmdir(dir);
+}
+
+static const ss_case cases[] = {{"fitted defaults", fitted_defaults}, {"a pipe is no job", pipe_is_no_job}, 
     {"bad jobs", bad_jobs},
     {"good job", good_job},
     {"smallest jobs", smallest_jobs},

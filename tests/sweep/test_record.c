@@ -52,7 +52,19 @@ static void starts_unknown(void)
 {
     ss_record r;
     ss_record_init(&r);
-    CU_ASSERT(isnan(r.lambda_max) && isnan(r.train_s) && isnan(r.peak_memory_bytes));
+    size_t n, n_integers = 0;
+    const ss_field *f = ss_record_fields(&n);
+    CU_ASSERT(isnan(r.lambda_max) && isnan(r.train_s) && isnan(r.peak_memory_bytes) && isnan(r.lambda_fraction));
+    for (size_t i = 0; i < n; i++) { /* 0 would read as measured: not converged, no product spent */
+        int64_t v;
+        if (f[i].type != SS_FIELD_INT || strcmp(f[i].name, "attempts") == 0) continue;
+        memcpy(&v, (const char *)&r + f[i].offset, sizeof v);
+        CU_ASSERT_EQUAL(v, SS_UNKNOWN);
+        n_integers++;
+    }
+    CU_ASSERT_EQUAL(n_integers, 11);
+    CU_ASSERT_EQUAL(r.attempts, 0);
+    CU_ASSERT_STRING_EQUAL(r.data_digest, "");
     CU_ASSERT_EQUAL(r.status, SS_PENDING);
     CU_ASSERT_EQUAL(r.history.n_columns, 8);
     ss_record_finish(&r);
@@ -91,11 +103,15 @@ static void same_looks_past_incidental_fields(void)
     b.train_s = 99;
     b.worker = 1;
     b.attempts = 7;
+    b.blas_threads = 4;
     snprintf(b.host, sizeof b.host, "elsewhere");
     CU_ASSERT(ss_record_same(&a, &b));
     b.lambda_max = nextafter(b.lambda_max, 1);
     CU_ASSERT_FALSE(ss_record_same(&a, &b));
     b.lambda_max = a.lambda_max;
+    snprintf(b.data_digest, sizeof b.data_digest, "another");
+    CU_ASSERT_FALSE(ss_record_same(&a, &b));
+    b.data_digest[0] = '\0';
     b.train_loss = 0.0; /* -0 and 0 differ in a bit */
     CU_ASSERT_FALSE(ss_record_same(&a, &b));
     b.train_loss = a.train_loss;
@@ -206,7 +222,7 @@ static void unknown_fields_are_skipped(void)
     CU_ASSERT_EQUAL_FATAL(ss_record_decode(s.b, s.n, &r, NULL), 0);
     CU_ASSERT_EQUAL(r.lambda_max, 2.5);
     CU_ASSERT_STRING_EQUAL(r.host, "h");
-    CU_ASSERT(isnan(r.train_loss)); /* a field that is missing stays unknown */
+    CU_ASSERT(isnan(r.train_loss) && r.hvp_count == SS_UNKNOWN); /* a field that is missing stays unknown */
     CU_ASSERT_EQUAL(r.history.n_rows, 0);
     ss_record_finish(&r);
 }
