@@ -231,7 +231,7 @@ static bool stop_file_appeared(sweep *s)
     if (now_s - s->stop_polled_s < STOP_FILE_POLL_S) return false;
     s->stop_polled_s = now_s;
     struct stat file;
-    return lstat(s->stop_file, &file) == 0 && S_ISREG(file.st_mode); /* a folder of that name would stop every run for ever */
+    return lstat(s->stop_file, &file) == 0 && S_ISREG(file.st_mode); /* a folder would stop every run for ever */
 }
 
 static bool should_stop(void *ctx)
@@ -346,7 +346,9 @@ static int close_sweep(sweep *s, ss_farm_end end, ss_error *error)
     if (s->trouble.text[0] && end != SS_FARM_ERROR) *error = s->trouble;
     else if (rc && end != SS_FARM_ERROR) *error = why;
     if (end == SS_FARM_ERROR || error->text[0]) {
-        ss_fail_in(error, "%s: stopped with %zu of %zu points finished", s->results, s->n_before + s->n_kept - s->n_failed, s->n);
+        bool named = strstr(error->text, s->results) != NULL; /* once is enough */
+        ss_fail_in(error, "%s%sstopped with %zu of %zu points finished", named ? "" : s->results, named ? "" : ": ",
+                   s->n_before + s->n_kept - s->n_failed, s->n);
         return SS_EXIT_ERROR;
     }
     unlink(s->stop_file); /* it has had its say, or came too late; the next run goes on */

@@ -122,7 +122,9 @@ static bool is_lacking(const ss_results_file *f, const ss_table *t, size_t i)
     int64_t at = ss_id_pack(id_of(f->frame, i), id) ? -1 : ss_table_find(t, id);
     if (at < 0) return true;
     const ss_row in_file = {.status = (uint8_t)status}, *row = &t->row[at];
-    return status != SS_PENDING && (row->offset == 0 || (ss_row_is_finished(&in_file) && !ss_row_is_finished(row)));
+    if (status == SS_PENDING || ss_row_is_finished(row)) return false;
+    const ss_variable *attempts = ss_frame_find(f->frame, "attempts"); /* of a failed point a later one may be lost */
+    return row->offset == 0 || ss_row_is_finished(&in_file) || ((const int64_t *)attempts->data)[i] > row->starts;
 }
 
 int ss_import_lacking(ss_results_file *f, const ss_table *t, size_t *n, ss_error *error)
@@ -297,5 +299,6 @@ int ss_import(const char *path, ss_table *t, ss_journal *j, ss_error *error)
     }
     ss_free(number);
     ss_results_file_close(f);
-    return rc ? ss_fail_in(error, "%s", path) : 0;
+    if (rc && error && !strstr(error->text, path)) ss_fail_in(error, "%s", path); /* the journal names itself */
+    return rc ? -1 : 0;
 }

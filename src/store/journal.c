@@ -188,7 +188,6 @@ void ss_journal_forget(ss_journal_mark *mark)
 
 void ss_journal_restore(ss_journal *j, const ss_journal_mark *mark)
 {
-    if (j->end == mark->whole + mark->n && mark->n) return; /* nothing was cut, so nothing was appended */
     if (ss_journal_cut(j, mark->whole, NULL) || write_all(j->fd, mark->torn, mark->n, mark->whole)) return;
     j->end = mark->whole + mark->n;
 }

@@ -27,7 +27,7 @@ ss_results_file *ss_results_file_open(const char *path, bool with_series, ss_err
 void ss_results_file_close(ss_results_file *f);
 /* Rows into the frame, which has been allocated. Texts live until the next call. */
 int ss_results_file_read(ss_results_file *f, size_t first, size_t n, ss_error *error);
-int ss_results_file_read_index(ss_results_file *f, size_t first, size_t n, ss_error *error); /* id and status alone */
+int ss_results_file_read_index(ss_results_file *f, size_t first, size_t n, ss_error *error); /* id, status, attempts */
 
 /* import.c */
 int ss_uuid_parse(const char *text, unsigned char uuid[SS_UUID_BYTES]); /* -1: none */

@@ -271,7 +271,7 @@ int ss_results_file_read_index(ss_results_file *f, size_t first, size_t n, ss_er
     f->frame->n = n;
     for (size_t i = 0; i < f->frame->n_variables; i++) {
         const ss_variable *v = &f->frame->variable[i];
-        if (v->source != SS_FROM_ID && strcmp(v->name, "status") != 0) continue;
+        if (v->source != SS_FROM_ID && strcmp(v->name, "status") != 0 && strcmp(v->name, "attempts") != 0) continue;
         if (read_variable(f, i, first, n, error)) return ss_fail_in(error, "%s", v->name);
     }
     return 0;

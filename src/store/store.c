@@ -191,8 +191,8 @@ static int check_weights_folder(const ss_store *s, ss_error *error)
 static int cut_torn(ss_store *s, const ss_replay *replay, ss_error *error)
 {
     if (!replay->torn_bytes) return 0;
-    ss_log(SS_LOG_WARNING, "%s: the last %llu bytes are no whole entry (its writer was killed) and are cut", s->journal->path,
-           (unsigned long long)replay->torn_bytes);
+    ss_log(SS_LOG_WARNING, "%s: the last %llu bytes are no whole entry (its writer was killed) and are cut",
+           s->journal->path, (unsigned long long)replay->torn_bytes);
     return ss_journal_cut(s->journal, replay->end, error);
 }
 
@@ -201,7 +201,9 @@ static int take_over(ss_store *s, size_t n_lacking, ss_error *error)
 {
     if (ss_import(s->path, s->table, s->journal, error)) {
         ss_fail_in(error, "%zu rows that the journal has lost cannot be taken over from the results file", n_lacking);
-        return ss_fail(error, "%s; `sharpsweep verify --repair` saves what can be read", error ? error->text : "");
+        if (error && !strstr(error->text, s->journal->path)) /* it was the reading that failed */
+            ss_fail(error, "%s; `sharpsweep verify --repair` saves what can be read", error->text);
+        return -1;
     }
     ss_log(SS_LOG_WARNING, "%s: had lost its end; %zu rows were taken over from %s", s->journal->path, n_lacking, s->path);
     return 0;
@@ -209,10 +211,12 @@ static int take_over(ss_store *s, size_t n_lacking, ss_error *error)
 
 /* All that happens on the disk, in an order in which a kill at any time loses nothing. */
 static int write_opening(ss_store *s, const ss_resume *resume, const ss_replay *replay, size_t n_lacking, bool exists,
-                         ss_error *error)
+                         bool *begun, ss_error *error)
 {
+    *begun = n_lacking > 0;
     if (n_lacking && (cut_torn(s, replay, error) || take_over(s, n_lacking, error))) return -1;
     if (ss_resume_check(resume, s->journal, error)) return -1;
+    *begun = true;
     if (!n_lacking && cut_torn(s, replay, error)) return -1;
     if (append_job(s, resume->provenance, resume->ids, error) || find_rows(s, resume->ids, error)) return -1;
     if (!exists && ss_journal_publish(s->journal, false, error)) return -1;
@@ -226,13 +230,14 @@ static int open_checked(ss_store *s, const ss_provenance *p, const unsigned char
     ss_replay replay = {0};
     ss_journal_mark mark;
     size_t n_lacking = 0;
+    bool begun;
     const ss_resume resume = {s->table, s->path, s->job, s->grid, p, ids};
     if (check_weights_folder(s, error) || ss_journal_path(s->path, journal_path, error)) return -1;
     bool exists = access(journal_path, F_OK) == 0;
     if (exists ? open_existing(s, journal_path, &replay, &n_lacking, error) : open_new(s, journal_path, error)) return -1;
     if (ss_journal_remember(s->journal, exists ? replay.end : s->journal->end, &mark, error)) return -1;
-    int rc = write_opening(s, &resume, &replay, n_lacking, exists, error);
-    if (rc && exists) ss_journal_restore(s->journal, &mark); /* refused: as if nothing had been */
+    int rc = write_opening(s, &resume, &replay, n_lacking, exists, &begun, error);
+    if (rc && exists && begun) ss_journal_restore(s->journal, &mark); /* refused: as if nothing had been */
     if (rc && !exists && strcmp(s->journal->path, journal_path) == 0) unlink(journal_path); /* published by us just now */
     ss_journal_forget(&mark);
     if (rc == 0) ss_lock_note(s->journal);

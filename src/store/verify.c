@@ -61,9 +61,11 @@ static void check_records(ss_verify *v)
 /* A file without a journal that cannot be opened has nothing that could mend it, and may be no affair of ours. */
 static int check_alone(const ss_verify *v, ss_error *error)
 {
-    ss_results_file *f = ss_results_file_open(v->path, false, error);
+    ss_error why;
+    ss_results_file *f = ss_results_file_open(v->path, false, &why);
+    if (!f) return ss_fail(error, "%s; there is no journal beside it", why.text);
     ss_results_file_close(f);
-    return f ? 0 : ss_fail(error, "%s; there is no journal beside it", error ? error->text : "");
+    return 0;
 }
 
 static int open_journal(ss_verify *v, bool repair, ss_error *error)

@@ -39,7 +39,7 @@ results job.h5 >after
 same before after
 
 # During a run.
-small_job long.yaml 300 '{log: [0.01, 0.3, 8]}' 2
+small_job long.yaml 4000 '{log: [0.01, 0.3, 8]}' 2
 "$program" run long.yaml >run.out 2>run.err &
 pid=$!
 tries=0

@@ -41,6 +41,10 @@ stop_with() {
     check "and something is left" [ "$after" -lt 160 ]
     check "the stop file is gone" [ ! -e job.h5.stop ]
 }
+small_job folder.yaml 8 '[0.1]' 1
+mkdir folder.h5.stop
+run 0 run folder.yaml
+has out ' points finished'
 stop_with 0 INT
 stop_with 0 TERM
 stop_with 0 USR1

@@ -181,7 +181,9 @@ static UNUSED void digest_folder(char out[SS_DIGEST_BYTES])
         size_t size;
         snprintf(path, sizeof path, "%s/%s", folder, entry[i]->d_name);
         ss_sha256_update(&h, entry[i]->d_name, strlen(entry[i]->d_name));
-        unsigned char *p = entry[i]->d_name[0] == '.' ? NULL : read_bytes(path, &size);
+        struct stat st;
+        bool plain = lstat(path, &st) == 0 && S_ISREG(st.st_mode); /* not a folder, nor a pipe that would wait */
+        unsigned char *p = !plain ? NULL : read_bytes(path, &size);
         if (p) ss_sha256_update(&h, p, size);
         ss_free(p);
         free(entry[i]);

@@ -154,8 +154,24 @@ static void test_bad_writes(void)
     remove_folder();
 }
 
+/* Nothing in the file tells when it was made. */
+static void test_same_bytes(void)
+{
+    ss_tensor t[3];
+    size_t n, now;
+    begin_weights(t);
+    unsigned char *first = read_bytes(path, &n);
+    ss_sleep_s(1.1);              /* HDF5 dates by seconds */
+    CU_ASSERT(ss_weights_write(path, 3, t, NULL) == 0);
+    unsigned char *second = read_bytes(path, &now);
+    CU_ASSERT(n == now && memcmp(first, second, n) == 0);
+    ss_free(first);
+    ss_free(second);
+    remove_folder();
+}
+
 static const ss_case cases[] = {
     {"round trip", test_round_trip}, {"as PyTorch users write them", test_from_pytorch}, {"bad files", test_bad_files},
-    {"bad writes", test_bad_writes},
+    {"bad writes", test_bad_writes}, {"equal contents, equal bytes", test_same_bytes},
 };
 SS_SUITE("weights", cases)
