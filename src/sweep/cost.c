@@ -11,6 +11,7 @@
 enum { GRADIENT = 3, FLOPS_PER_MAC = 2 };
 static const double product_gradients = 2.4;
 enum { USUAL_PRODUCTS = 12, LANCZOS_BASIS = 20, REAL_BYTES = 4 };
+static const double PROGRAM_BYTES = 20 << 20; /* code, MPI, BLAS and HDF5, as measured */
 
 static double chosen(int64_t wanted, double n)
 {
@@ -56,17 +57,34 @@ static double curvature_passes(const ss_settings *s, const ss_work_size *w)
     return n_measurements(s, w) * examples * GRADIENT * (1 + products * product_gradients);
 }
 
+/* Examples that the trainer takes at a time: in training, or where that is more, in evaluation. */
+static double trained_together(const ss_settings *s, const ss_work_size *w)
+{
+    double batch = batch_of(s, w), group = s->sam_rho > 0 && s->sam_m != SS_WORD ? fmin((double)s->sam_m, batch) : batch;
+    double training = s->batch_norm ? fmin((double)s->ghost_batch, group) : fmin((double)s->micro_batch, group);
+    return fmax(training, fmin((double)s->micro_batch, fmax(w->n_train, w->n_test)));
+}
+
+/* Examples of one of the Hessian's passes. */
+static double measured_together(const ss_settings *s, const ss_work_size *w)
+{
+    double examples = chosen(s->curvature_examples, w->n_train);
+    if (!s->batch_norm || strcmp(s->curvature_batch_norm, "running") == 0) return fmin((double)s->micro_batch, examples);
+    double ghost = fmin(batch_of(s, w), (double)s->ghost_batch);
+    return fmin(s->curvature_ghost_batch == SS_WORD ? ghost : (double)s->curvature_ghost_batch, examples);
+}
+
 /* Training and curvature live side by side while lambda_max is tracked, and the trainer still holds its buffers at the end:
- * so the sum. The Hessian keeps as many micro-batches of values and deltas as its cache allows, at least one. */
+ * so the sum. The Hessian keeps as many passes of values and deltas as its cache allows, at least one, and the tangents of
+ * one. */
 static double memory_bytes(const ss_settings *s, const ss_work_size *w)
 {
     double basis = 2 * (double)s->eigenvalues + LANCZOS_BASIS + 2 + (double)s->eigenvalues;
     /* Trainer: theta, gradient, velocity, the double accumulator, SAM's copy. Operator: theta, v, Hv, accumulator. */
     double vectors = 3 * REAL_BYTES + 8 + (s->sam_rho > 0 ? REAL_BYTES : 0) + 3 * REAL_BYTES + 8 + basis * REAL_BYTES;
     double per_example = w->values_per_example * REAL_BYTES, examples = chosen(s->curvature_examples, w->n_train);
-    double together = fmin((double)(s->batch_norm ? s->ghost_batch : s->micro_batch), fmax(w->n_train, 1));
-    double one = fmin(together, examples) * per_example, kept = fmax(one, fmin(w->cache_bytes, examples * per_example));
-    return w->n_parameters * vectors + together * per_example + one + kept + w->data_bytes;
+    double one = measured_together(s, w) * per_example, kept = fmax(one, fmin(w->cache_bytes, examples * per_example));
+    return PROGRAM_BYTES + w->n_parameters * vectors + trained_together(s, w) * per_example + one + kept + w->data_bytes;
 }
 
 ss_cost ss_cost_predict(const ss_settings *s, const ss_work_size *w, double flops_per_s)
