@@ -18,6 +18,7 @@ void ss_signals_catch(void)
     static const int caught[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
     for (size_t i = 0; i < sizeof caught / sizeof *caught; i++) {
         struct sigaction action;
+        if (caught[i] == SIGHUP && sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler == SIG_IGN) continue; /* nohup */
         memset(&action, 0, sizeof action);
         action.sa_handler = note;
         action.sa_flags = SA_RESTART;

@@ -1,97 +1,103 @@
 #!/bin/sh
-# Stopping: Ctrl-C, TERM, USR1 and the stop file end in status 75, resumable; the end equals an unbroken run. Two runs on one
-# results file: the second is refused.
+# Stopping: Ctrl-C, TERM, HUP, USR1 and the stop file end in status 75, resumable; the end equals an unbroken run. Two runs on
+# one results file: the second is refused.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-small_job job.yaml 400 '{log: [0.01, 0.3, 8]}' 10
-small_job whole.yaml 400 '{log: [0.01, 0.3, 8]}' 10
-run 0 run whole.yaml
+small_job long.yaml 4000 '{log: [0.01, 0.3, 8]}' 10 # points long enough that no machine gets through them in a test
+small_job job.yaml 400 '{log: [0.01, 0.3, 8]}' 2
+run 0 run job.yaml -o whole.h5
 results whole.h5 >whole
 
-finished() {
-    column job.h5 status 2>/dev/null | grep -c '^done'
+finished() { # FILE
+    column "$1" status 2>/dev/null | grep -c '^done'
 }
-# Waits until some points more than $1 are finished.
+# Waits until some points more than $2 are finished in $1.
 wait_for_more() {
     tries=0
-    while [ "$(finished)" -le "$1" ] && [ "$tries" -lt 200 ]; do
+    while [ "$(finished "$1")" -le "$2" ] && [ "$tries" -lt 400 ]; do
         sleep 0.05
         tries=$((tries + 1))
     done
 }
-# stop_with RANKS SIGNAL|file - starts the sweep, stops it in the middle, checks status and message.
-stop_with() {
-    ranks=$1 how=$2 before=$(finished)
-    if [ "$ranks" -gt 0 ]; then
-        sh "$mpirun_sh" "$ranks" "$program" run job.yaml >out 2>err &
+start() { # RANKS FILE - the long sweep, in the background
+    if [ "$1" -gt 0 ]; then
+        sh "$mpirun_sh" "$1" "$program" run long.yaml -o "$2" >out 2>err &
     else
-        "$program" run job.yaml >out 2>err &
+        "$program" run long.yaml -o "$2" >out 2>err &
     fi
     pid=$!
-    wait_for_more "${before:-0}"
-    if [ "$how" = file ]; then touch job.h5.stop; else kill -s "$how" "$pid"; fi
+}
+# stop_with RANKS SIGNAL|file - starts the sweep, or goes on with it, stops it in the middle, checks status and message.
+stop_with() {
+    ranks=$1 how=$2 file=stop$1.h5 before=$(finished "stop$1.h5")
+    start "$ranks" "$file"
+    wait_for_more "$file" "${before:-0}"
+    if [ "$how" = file ]; then touch "$file.stop"; else kill -s "$how" "$pid"; fi
     wait "$pid"
     status=$?
     n_checks=$((n_checks + 1))
     [ "$status" -eq 75 ] || fail "stopped by $how on $ranks ranks: status $status, not 75"
     has out 'run the same command again to go on'
-    after=$(finished)
+    after=$(finished "$file")
     check "something was finished ($before, then $after)" [ "$after" -gt "${before:-0}" ]
     check "and something is left" [ "$after" -lt 160 ]
-    check "the stop file is gone" [ ! -e job.h5.stop ]
+    check "the stop file is gone" [ ! -e "$file.stop" ]
 }
-small_job folder.yaml 8 '[0.1]' 1
-mkdir folder.h5.stop
-run 0 run folder.yaml
-has out ' points finished'
 stop_with 0 INT
 stop_with 0 TERM
 stop_with 0 USR1
+stop_with 0 HUP
 stop_with 0 file
 if have_mpirun; then
     stop_with 3 USR1
     stop_with 3 file
     # mpirun answers Ctrl-C and TERM itself: the ranks save, and mpirun's own status says that it was interrupted.
     for how in INT TERM; do
-        before=$(finished)
-        sh "$mpirun_sh" 3 "$program" run job.yaml >out 2>err &
-        pid=$!
-        wait_for_more "$before"
+        before=$(finished stop3.h5)
+        start 3 stop3.h5
+        wait_for_more stop3.h5 "$before"
         kill -s "$how" "$pid"
         wait "$pid"
         status=$?
         check "mpirun stopped by $how: status $status, not 0" [ "$status" -ne 0 ]
         has out 'run the same command again to go on'
-        check "what was finished is kept" [ "$(finished)" -gt "$before" ]
-        run 0 verify job.h5
+        check "what was finished is kept" [ "$(finished stop3.h5)" -gt "$before" ]
+        run 0 verify stop3.h5
     done
 fi
 
-# Two at once.
-"$program" run job.yaml >first.out 2>first.err &
+# Under nohup a lost terminal is nothing.
+before=$(finished stop0.h5)
+nohup "$program" run long.yaml -o stop0.h5 >out 2>err &
 pid=$!
-wait_for_more "$(finished)"
-run 2 run job.yaml
-has err job.h5
-kill -s TERM "$pid"
+wait_for_more stop0.h5 "$before"
+kill -s HUP "$pid"
+before=$(finished stop0.h5)
+wait_for_more stop0.h5 "$((before + 1))"
+check "nohup keeps it running" kill -0 "$pid"
+# Two at once: the second is refused and changes nothing.
+run 2 run long.yaml -o stop0.h5
+has err stop0.h5
+touch stop0.h5.stop
 wait "$pid"
 check "the first one was not disturbed" [ "$?" -eq 75 ]
 
-# Killed in the middle, then run to the end: as if nothing had happened.
+# Killed in the middle, then run to the end: as if nothing had happened. A folder is no stop file.
 "$program" run job.yaml >out 2>err &
 pid=$!
-sleep 0.4
-kill -s KILL "$pid"
+wait_for_more job.h5 0
+kill -s KILL "$pid" 2>/dev/null
 wait "$pid" 2>/dev/null
+mkdir job.h5.stop
 run 0 run job.yaml
-has out '160 of 160 points finished'
+check "every point is done" [ "$(finished job.h5)" -eq 32 ]
 results job.h5 >job
 same whole job
 run 0 verify job.h5
 
 # A time limit is a stop too.
-sed 's/progress_s: 1/progress_s: 1, time_limit_s: 0.2/' job.yaml >limit.yaml
+sed 's/progress_s: 1/progress_s: 1, time_limit_s: 0.2/' long.yaml >limit.yaml
 run 75 run limit.yaml
 has out 'at its time limit'
 finish
