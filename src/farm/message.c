@@ -49,11 +49,11 @@ int ss_request_wait(MPI_Request *request, ss_error *error)
     return ss_request_wait_for(request, -1, error);
 }
 
-int ss_message_take(int source, MPI_Status *status, unsigned char **bytes, size_t *n_bytes, ss_error *error)
+int ss_message_take(int source, int tag, MPI_Status *status, unsigned char **bytes, size_t *n_bytes, ss_error *error)
 {
     MPI_Message message;
     int there = 0, count = 0;
-    MPI_TRY(MPI_Improbe(source, MPI_ANY_TAG, ss_farm_comm, &there, &message, status));
+    MPI_TRY(MPI_Improbe(source, tag, ss_farm_comm, &there, &message, status));
     if (!there) return 0;
     MPI_TRY(MPI_Get_count(status, MPI_BYTE, &count));
     unsigned char *buffer = ss_alloc((size_t)count + 1, 1);

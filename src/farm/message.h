@@ -1,6 +1,8 @@
 /* message.h - what travels between rank 0 and the workers, all of it; private to src/farm.
  *
- *   worker -> 0   READY    once, after joining: I am free
+ *   worker -> 0   READY    ss_ready, once per sweep: I am free. A worker that was told to stop may be back for the next
+ *                          sweep before rank 0 is through with this one: hence the sweep's number, and a READY that comes
+ *                          while rank 0 is stopping stays where it is.
  *   0 -> worker   TASK     ss_task: run this point
  *   worker -> 0   RESULT   ss_result, then n_bytes of an encoded record or of a sentence; I am free again
  *   0 -> worker   STOP     ss_stop_notice, once to each worker: interrupt what you run, answer, leave
@@ -18,6 +20,7 @@ typedef enum ss_tag { SS_TAG_READY = 1, SS_TAG_TASK, SS_TAG_RESULT, SS_TAG_STOP,
 extern const char *const ss_tag_name[SS_N_TAG];
 
 typedef enum ss_outcome { SS_OUTCOME_RECORD, SS_OUTCOME_INTERRUPTED, SS_OUTCOME_ERROR, SS_N_OUTCOME } ss_outcome;
+typedef struct ss_ready { int32_t sweep; } ss_ready;           /* how often its sender has worked before */
 typedef struct ss_task { int64_t point; } ss_task;
 typedef struct ss_result { int64_t point; int32_t outcome; int32_t n_bytes; } ss_result;
 typedef struct ss_stop_notice { int32_t end; } ss_stop_notice; /* an ss_farm_end */
@@ -45,8 +48,8 @@ int ss_request_wait(MPI_Request *request, ss_error *error);
 /* The same, at most limit_s; 1: the limit came first and the request was given up. */
 int ss_request_wait_for(MPI_Request *request, double limit_s, ss_error *error);
 
-/* Takes the next message from `source` (or MPI_ANY_SOURCE), if there is one: 1 and the status and an ss_alloc'ed copy of
+/* Takes the next message from `source` (or MPI_ANY_SOURCE) with `tag` (or MPI_ANY_TAG), if there is one: 1 and the status and an ss_alloc'ed copy of
  * its bytes (one zero behind them), 0 if there is none, -1 on an error. */
-int ss_message_take(int source, MPI_Status *status, unsigned char **bytes, size_t *n_bytes, ss_error *error);
+int ss_message_take(int source, int tag, MPI_Status *status, unsigned char **bytes, size_t *n_bytes, ss_error *error);
 
 #endif

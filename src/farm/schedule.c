@@ -20,6 +20,7 @@ typedef struct schedule {
     const ss_farm_calls *calls;
     ss_error *error;
     int n_workers, n_busy;
+    int32_t number;               /* of this sweep among those of this process */
     hand *worker;                 /* [rank], 0 unused */
     bool stopping;
     ss_farm_end end;
@@ -99,6 +100,14 @@ static int take_result(schedule *s, int rank, const unsigned char *bytes, size_t
     return begin_error(s, &why);
 }
 
+/* A worker is free; one that says so of an earlier sweep, which ended before it was heard, will say so again. */
+static void take_ready(schedule *s, int rank, const unsigned char *bytes, size_t n_bytes)
+{
+    ss_ready ready = {-1};
+    if (n_bytes == sizeof ready) memcpy(&ready, bytes, sizeof ready);
+    if (ready.sweep == s->number) s->worker[rank].ready = true;
+}
+
 /* Takes every message that has come; the number taken, or -1. */
 static int take_messages(schedule *s)
 {
@@ -107,12 +116,13 @@ static int take_messages(schedule *s)
         MPI_Status status;
         unsigned char *bytes = NULL;
         size_t n_bytes = 0;
-        int rc = ss_message_take(MPI_ANY_SOURCE, &status, &bytes, &n_bytes, s->error);
+        int tag = s->stopping ? SS_TAG_RESULT : MPI_ANY_TAG;
+        int rc = ss_message_take(MPI_ANY_SOURCE, tag, &status, &bytes, &n_bytes, s->error);
         if (rc <= 0) return rc < 0 ? -1 : n_taken;
         n_taken++;
         rc = 0;
         if (status.MPI_TAG == SS_TAG_READY)
-            s->worker[status.MPI_SOURCE].ready = true;
+            take_ready(s, status.MPI_SOURCE, bytes, n_bytes);
         else if (status.MPI_TAG == SS_TAG_RESULT)
             rc = take_result(s, status.MPI_SOURCE, bytes, n_bytes);
         else
@@ -200,8 +210,10 @@ static int loop(schedule *s)
 
 ss_farm_end ss_farm_schedule(ss_queue *queue, const ss_farm_calls *calls, ss_error *error)
 {
+    static int32_t n_sweeps;
     ss_error own;
-    schedule s = {.queue = queue, .calls = calls, .error = error ? error : &own, .n_workers = ss_farm_size() - 1};
+    schedule s = {.queue = queue, .calls = calls, .error = error ? error : &own, .n_workers = ss_farm_size() - 1,
+                  .number = n_sweeps++};
     assert(ss_farm_rank() == 0 && s.n_workers >= 1);
     s.worker = ss_alloc((size_t)ss_farm_size(), sizeof *s.worker);
     if (!s.worker) {

@@ -79,14 +79,16 @@ static int next_message(MPI_Status *status, unsigned char **bytes, size_t *n_byt
 {
     ss_nap nap = {0};
     int rc;
-    while ((rc = ss_message_take(0, status, bytes, n_bytes, error)) == 0) ss_nap_take(&nap);
+    while ((rc = ss_message_take(0, MPI_ANY_TAG, status, bytes, n_bytes, error)) == 0) ss_nap_take(&nap);
     return rc < 0 ? -1 : 0;
 }
 
 static int say_ready(ss_error *error)
 {
     MPI_Request request = MPI_REQUEST_NULL;
-    MPI_TRY(MPI_Isend(NULL, 0, MPI_BYTE, 0, SS_TAG_READY, ss_farm_comm, &request));
+    static int32_t n_sweeps;
+    ss_ready ready = {n_sweeps++};
+    MPI_TRY(MPI_Isend(&ready, sizeof ready, MPI_BYTE, 0, SS_TAG_READY, ss_farm_comm, &request));
     return ss_request_wait(&request, error);
 }
 

@@ -102,7 +102,10 @@ static int keep(void *ctx, size_t point, const ss_record *record, ss_error *erro
 
 static void idle(void *ctx)
 {
-    ((world *)ctx)->n_idle++;
+    world *w = ctx;
+    w->n_idle++;
+    /* A busy rank 0: meanwhile every worker answers, leaves and comes back for the next sweep. */
+    if (w->stop_after >= 0 && w->n_kept >= w->stop_after) ss_sleep_s(0.2);
 }
 
 static bool should_stop(void *ctx)
