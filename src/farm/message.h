@@ -48,8 +48,8 @@ int ss_request_wait(MPI_Request *request, ss_error *error);
 /* The same, at most limit_s; 1: the limit came first and the request was given up. */
 int ss_request_wait_for(MPI_Request *request, double limit_s, ss_error *error);
 
-/* Takes the next message from `source` (or MPI_ANY_SOURCE) with `tag` (or MPI_ANY_TAG), if there is one: 1 and the status and an ss_alloc'ed copy of
- * its bytes (one zero behind them), 0 if there is none, -1 on an error. */
+/* Takes the next message from `source` (or MPI_ANY_SOURCE) with `tag` (or MPI_ANY_TAG), if there is one: 1 and the status and
+ * an ss_alloc'ed copy of its bytes (one zero behind them), 0 if there is none, -1 on an error. */
 int ss_message_take(int source, int tag, MPI_Status *status, unsigned char **bytes, size_t *n_bytes, ss_error *error);
 
 #endif
