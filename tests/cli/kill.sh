@@ -4,6 +4,7 @@
 # sweep is then run again. A sweep that completes is compared with an unbroken one, record by record, and a new one begins.
 . "$(dirname "$0")/lib.sh"
 have_mpirun || { echo "skipped: kill: no mpirun here"; exit 77; }
+command -v pgrep >/dev/null || { echo "skipped: kill: no pgrep here (package procps)"; exit 77; }
 kills=${2:-50}
 seed=${3:-$(date +%s)}
 echo "$kills kills, seed $seed"
@@ -66,6 +67,7 @@ while [ "$done_kills" -lt "$kills" ]; do
     same expected got
     rm -rf sweep.h5* before
     rounds=$((rounds + 1))
+    [ "$rounds" -le $((10 * kills)) ] || { fail "only $done_kills kills in $rounds sweeps: they end too soon"; finish; }
 done
 run_ranks 3 0 run job.yaml -o sweep.h5
 results sweep.h5 >got
