@@ -17,9 +17,16 @@ bool ss_all_finite(size_t n, const ss_real *x);
 
 /* ---- matrices --------------------------------------------------------------------------------------------------- */
 typedef enum ss_transpose { SS_NO_TRANSPOSE, SS_TRANSPOSE } ss_transpose;
-/* C (m,n) = alpha op(A) op(B) + beta C, op(A) (m,k), op(B) (k,n); ld* are row lengths as stored. Any of m, n, k may be 0. */
+/* C (m,n) = alpha op(A) op(B) + beta C, op(A) (m,k), op(B) (k,n); ld* are row lengths as stored. Any of m, n, k may be 0.
+ * An element's bits depend on its row of A, its column of B and k alone: not on m, n, threads or the other elements. */
 void ss_gemm(ss_transpose ta, ss_transpose tb, size_t m, size_t n, size_t k, double alpha, const ss_real *a, size_t lda,
              const ss_real *b, size_t ldb, double beta, ss_real *c, size_t ldc);
+/* C = op(A) op(B) + the same row (n), NULL for none, in every row of C; k > 0. */
+void ss_gemm_row(ss_transpose ta, ss_transpose tb, size_t m, size_t n, size_t k, const ss_real *a, size_t lda,
+                 const ss_real *b, size_t ldb, const ss_real *row, ss_real *c, size_t ldc);
+/* ss_gemm by the BLAS library, whose bits depend on its version, processor and thread count: `numerics: exact`. */
+void ss_gemm_blas(ss_transpose ta, ss_transpose tb, size_t m, size_t n, size_t k, double alpha, const ss_real *a, size_t lda,
+                  const ss_real *b, size_t ldb, double beta, ss_real *c, size_t ldc);
 /* Sums over rows of x (rows, columns) into sum (columns), in double; with y: sums of x*y. */
 void ss_column_sums(size_t rows, size_t columns, const ss_real *x, const ss_real *y, double *sum);
 /* y (rows, columns) += row vector b (columns), to every row. */
@@ -28,6 +35,7 @@ void ss_add_row(size_t rows, size_t columns, const ss_real *b, ss_real *y);
 int ss_eigen_symmetric(size_t n, double *a, double *w, ss_error *error);
 void ss_blas_set_threads(int n_threads);
 const char *ss_blas_describe(void);          /* e.g. "OpenBLAS 0.3.21 ... Haswell" */
+const char *ss_kernels_describe(void);       /* instruction set of our own kernels here: "base", "v3", "v4" (x86-64-v3, ...) */
 
 /* ---- convolution: im2col in tiles of output lines, then GEMM; or, for 3x3 with stride 1 and enough channels and tiles,
  * Winograd's F(4x4, 3x3), unless the window says `exact`. The choice is a function of the window and n alone. ------------- */

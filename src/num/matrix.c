@@ -1,5 +1,5 @@
 /* matrix.c - products through CBLAS, column sums, threads. */
-#include "sharpsweep/num.h"
+#include "kernels.h"
 
 #include <assert.h>
 #include <cblas.h>
@@ -41,8 +41,8 @@ static int blas_int(size_t n)
     return (int)n;
 }
 
-void ss_gemm(ss_transpose ta, ss_transpose tb, size_t m, size_t n, size_t k, double alpha, const ss_real *a, size_t lda,
-             const ss_real *b, size_t ldb, double beta, ss_real *c, size_t ldc)
+void ss_gemm_blas(ss_transpose ta, ss_transpose tb, size_t m, size_t n, size_t k, double alpha, const ss_real *a, size_t lda,
+                  const ss_real *b, size_t ldb, double beta, ss_real *c, size_t ldc)
 {
     if (m == 0 || n == 0) return;
     if (k == 0) {
@@ -58,6 +58,27 @@ void ss_gemm(ss_transpose ta, ss_transpose tb, size_t m, size_t n, size_t k, dou
     cblas_sgemm(CblasRowMajor, transpose_a, transpose_b, blas_int(m), blas_int(n), blas_int(k), (float)alpha, a,
                 blas_int(lda), b, blas_int(ldb), (float)beta, c, blas_int(ldc));
 #endif
+}
+
+void ss_gemm(ss_transpose ta, ss_transpose tb, size_t m, size_t n, size_t k, double alpha, const ss_real *a, size_t lda,
+             const ss_real *b, size_t ldb, double beta, ss_real *c, size_t ldc)
+{
+    if (m == 0 || n == 0) return;
+    if (k == 0 || (beta != 0 && beta != 1)) scale_rows(m, n, beta, c, ldc);
+    if (k == 0) return;
+    gemm_call call = {.m = m, .n = n, .k = k, .a = a, .b = b, .lda = lda, .ldb = ldb, .ldc = ldc, .ta = ta == SS_TRANSPOSE,
+                      .tb = tb == SS_TRANSPOSE, .alpha = (ss_real)alpha, .from = beta != 0 ? c : NULL, .ld_from = ldc, .c = c};
+    ss_kernel->gemm(&call);
+}
+
+void ss_gemm_row(ss_transpose ta, ss_transpose tb, size_t m, size_t n, size_t k, const ss_real *a, size_t lda,
+                 const ss_real *b, size_t ldb, const ss_real *row, ss_real *c, size_t ldc)
+{
+    assert(k > 0);
+    if (m == 0 || n == 0) return;
+    gemm_call call = {.m = m, .n = n, .k = k, .a = a, .b = b, .lda = lda, .ldb = ldb, .ldc = ldc, .ta = ta == SS_TRANSPOSE,
+                      .tb = tb == SS_TRANSPOSE, .alpha = 1, .from = row, .c = c};
+    ss_kernel->gemm(&call);
 }
 
 /* Eight rows are summed pairwise in ss_real, the sums go on in double: three roundings at most before double takes over,

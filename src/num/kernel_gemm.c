@@ -1,0 +1,288 @@
+/* kernel_gemm.c - C = alpha op(A) op(B) + from, in tiles of C held in registers (Goto & van de Geijn, "Anatomy of
+ * high-performance matrix multiplication", ACM TOMS 34, 2008), with two departures for the sizes networks have: an operand
+ * is packed only where its layout or reuse asks for it, so that a batch of 32 does not pay for packing the weights; and the
+ * sum over k is one chain of FMAs per element and block of DEPTH, whatever the tile, so that an element's bits depend on
+ * neither m, n, the instruction set's width nor how C is divided among threads. */
+#include "kernels.h"
+
+#include <assert.h>
+#include <string.h>
+
+#if defined(__AVX512F__)
+enum { VECTOR_BYTES = 64, ROWS = 12 };
+#elif defined(__AVX__)
+enum { VECTOR_BYTES = 32, ROWS = 6 };
+#else
+enum { VECTOR_BYTES = 16, ROWS = 6 };
+#endif
+
+/* A tile is ROWS x (PANEL columns); DEPTH x PANEL of B stay in the first-level cache, ROW_BLOCK x DEPTH of A and
+ * DEPTH x COLUMN_BLOCK of B in the second. */
+enum { LANES = VECTOR_BYTES / sizeof(ss_real), VECTORS = 2, PANEL = VECTORS * LANES, DEPTH = 512, ROW_BLOCK = 96,
+       COLUMN_BLOCK = 512 };
+
+typedef ss_real vec __attribute__((vector_size(VECTOR_BYTES)));
+typedef ss_real unaligned_vec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(ss_real)), may_alias));
+
+static _Thread_local ss_real packed_a[ROW_BLOCK * DEPTH] __attribute__((aligned(64)));
+static _Thread_local ss_real packed_b[COLUMN_BLOCK * DEPTH] __attribute__((aligned(64)));
+
+/* How the inner loop reads A: `by_row`, element (i,p) at a[i * ld + p]; else at a[p * ld + i]. */
+typedef struct left { const ss_real *a; size_t ld; bool by_row; } left;
+/* Where a tile starts from and goes to. */
+typedef struct target { const ss_real *from; size_t ld_from; ss_real *c; size_t ldc; ss_real alpha; } target;
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* rows, vectors and by_row are constants where this is called: everything unrolls into registers. */
+INLINE void tile(const size_t rows, const size_t vectors, const bool by_row, size_t k, const left *l, const ss_real *b,
+                 size_t ldb, const target *t)
+{
+    vec sum[ROWS][VECTORS];
+    const ss_real *a = l->a;
+    const size_t ld = l->ld;
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < vectors; j++) sum[i][j] = (vec){0};
+    for (size_t p = 0; p < k; p++, b += ldb) {
+        vec right[VECTORS];
+        for (size_t j = 0; j < vectors; j++) right[j] = *(const unaligned_vec *)(b + j * LANES);
+#pragma GCC unroll 16
+        for (size_t i = 0; i < rows; i++) {
+            const ss_real factor = by_row ? a[i * ld + p] : a[p * ld + i];
+            for (size_t j = 0; j < vectors; j++) sum[i][j] += factor * right[j];
+        }
+    }
+    const ss_real alpha = t->alpha;
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < vectors; j++) {
+            unaligned_vec *c = (unaligned_vec *)(t->c + i * t->ldc + j * LANES);
+            if (t->from) *c = *(const unaligned_vec *)(t->from + i * t->ld_from + j * LANES) + alpha * sum[i][j];
+            else *c = alpha * sum[i][j];
+        }
+}
+
+#define FEWER_ROWS(n) \
+    case n: tile(n, vectors, by_row, k, l, b, ldb, t); break;
+
+INLINE void tile_of(size_t rows, const size_t vectors, const bool by_row, size_t k, const left *l, const ss_real *b,
+                    size_t ldb, const target *t)
+{
+    switch (rows) {
+        FEWER_ROWS(1) FEWER_ROWS(2) FEWER_ROWS(3) FEWER_ROWS(4) FEWER_ROWS(5) FEWER_ROWS(6)
+#if defined(__AVX512F__)
+        FEWER_ROWS(7) FEWER_ROWS(8) FEWER_ROWS(9) FEWER_ROWS(10) FEWER_ROWS(11) FEWER_ROWS(12)
+#endif
+    default: assert(!"rows of a tile");
+    }
+}
+
+static void wide_by_row(size_t rows, size_t k, const left *l, const ss_real *b, size_t ldb, const target *t)
+{
+    tile_of(rows, VECTORS, true, k, l, b, ldb, t);
+}
+
+static void wide_by_column(size_t rows, size_t k, const left *l, const ss_real *b, size_t ldb, const target *t)
+{
+    tile_of(rows, VECTORS, false, k, l, b, ldb, t);
+}
+
+static void narrow_by_row(size_t rows, size_t k, const left *l, const ss_real *b, size_t ldb, const target *t)
+{
+    tile_of(rows, 1, true, k, l, b, ldb, t);
+}
+
+static void narrow_by_column(size_t rows, size_t k, const left *l, const ss_real *b, size_t ldb, const target *t)
+{
+    tile_of(rows, 1, false, k, l, b, ldb, t);
+}
+
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+static size_t width_of(size_t columns) { return columns > LANES ? PANEL : LANES; }
+
+/* A tile at the right edge, of which the last `columns` of its width are wanted from `skip` on: C passes through a tile of
+ * whole vectors. */
+static void edge_tile(size_t rows, size_t columns, size_t skip, size_t k, const left *l, const ss_real *b, size_t ldb,
+                      const target *t)
+{
+    ss_real whole[ROWS * PANEL] __attribute__((aligned(64)));
+    target inner = {.from = t->from ? whole : NULL, .ld_from = PANEL, .c = whole, .ldc = PANEL, .alpha = t->alpha};
+    if (t->from) {
+        memset(whole, 0, sizeof whole);
+        for (size_t i = 0; i < rows; i++) memcpy(whole + i * PANEL + skip, t->from + i * t->ld_from, columns * sizeof *whole);
+    }
+    if (columns > LANES) (l->by_row ? wide_by_row : wide_by_column)(rows, k, l, b, ldb, &inner);
+    else (l->by_row ? narrow_by_row : narrow_by_column)(rows, k, l, b, ldb, &inner);
+    for (size_t i = 0; i < rows; i++) memcpy(t->c + i * t->ldc, whole + i * PANEL + skip, columns * sizeof *whole);
+}
+
+/* ---- packing ------------------------------------------------------------------------------------------------------------- */
+/* columns <= PANEL of B, depth rows -> (depth, PANEL), the rest of each row zero. */
+static void pack_b(size_t depth, size_t columns, const ss_real *b, size_t ldb, ss_real *to)
+{
+    if (columns == PANEL) {
+        for (size_t p = 0; p < depth; p++, b += ldb, to += PANEL)
+            for (size_t j = 0; j < VECTORS; j++) *(vec *)(to + j * LANES) = *(const unaligned_vec *)(b + j * LANES);
+        return;
+    }
+    memset(to, 0, depth * PANEL * sizeof *to);
+    for (size_t p = 0; p < depth; p++) memcpy(to + p * PANEL, b + p * ldb, columns * sizeof *to);
+}
+
+enum { SIDE = 8 };
+typedef ss_real row8 __attribute__((vector_size(SIDE * sizeof(ss_real))));
+typedef ss_real unaligned_row8 __attribute__((vector_size(SIDE * sizeof(ss_real)), aligned(sizeof(ss_real)), may_alias));
+
+/* One of three rounds of an 8 x 8 transposition: rows `apart` from each other exchange halves of every `a`, `b` pattern. */
+#define EXCHANGE(in, out, i, j, A0, A1, A2, A3, A4, A5, A6, A7, B0, B1, B2, B3, B4, B5, B6, B7) \
+    out[i] = __builtin_shufflevector(in[i], in[j], A0, A1, A2, A3, A4, A5, A6, A7), \
+    out[j] = __builtin_shufflevector(in[i], in[j], B0, B1, B2, B3, B4, B5, B6, B7)
+#define SINGLES(in, out, i, j) EXCHANGE(in, out, i, j, 0, 8, 2, 10, 4, 12, 6, 14, 1, 9, 3, 11, 5, 13, 7, 15)
+#define PAIRS(in, out, i, j) EXCHANGE(in, out, i, j, 0, 1, 8, 9, 4, 5, 12, 13, 2, 3, 10, 11, 6, 7, 14, 15)
+#define FOURS(in, out, i, j) EXCHANGE(in, out, i, j, 0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 12, 13, 14, 15)
+
+INLINE void transpose8(const ss_real *from, size_t ld, ss_real *to, size_t width)
+{
+    row8 a[SIDE], b[SIDE];
+    for (size_t r = 0; r < SIDE; r++) a[r] = *(const unaligned_row8 *)(from + r * ld);
+    SINGLES(a, b, 0, 1), SINGLES(a, b, 2, 3), SINGLES(a, b, 4, 5), SINGLES(a, b, 6, 7);
+    PAIRS(b, a, 0, 2), PAIRS(b, a, 1, 3), PAIRS(b, a, 4, 6), PAIRS(b, a, 5, 7);
+    FOURS(a, b, 0, 4), FOURS(a, b, 1, 5), FOURS(a, b, 2, 6), FOURS(a, b, 3, 7);
+    for (size_t r = 0; r < SIDE; r++) *(unaligned_row8 *)(to + r * width) = b[r];
+}
+
+/* Rows of `from` (n, depth) become columns of `to` (depth, width). */
+static void transpose(size_t n, size_t depth, const ss_real *from, size_t ld, ss_real *to, size_t width)
+{
+    size_t i = 0;
+    for (; i + SIDE <= n; i += SIDE) {
+        const ss_real *rows = from + i * ld;
+        size_t p = 0;
+        for (; p + SIDE <= depth; p += SIDE) transpose8(rows + p, ld, to + p * width + i, width);
+        for (; p < depth; p++)
+            for (size_t r = 0; r < SIDE; r++) to[p * width + i + r] = rows[r * ld + p];
+    }
+    for (; i < n; i++)
+        for (size_t p = 0; p < depth; p++) to[p * width + i] = from[i * ld + p];
+}
+
+static void pack_b_transposed(size_t depth, size_t columns, const ss_real *b, size_t ldb, ss_real *to)
+{
+    if (columns < PANEL) memset(to, 0, depth * PANEL * sizeof *to);
+    transpose(columns, depth, b, ldb, to, PANEL);
+}
+
+/* A block of A as slivers (depth, ROWS), one after another. */
+static void pack_a(const gemm_call *g, size_t i0, size_t rows, size_t p0, size_t depth)
+{
+    for (size_t i = 0; i < rows; i += ROWS) {
+        size_t n = least(ROWS, rows - i);
+        ss_real *to = packed_a + i * depth;
+        if (!g->ta) {
+            transpose(n, depth, g->a + (i0 + i) * g->lda + p0, g->lda, to, ROWS);
+            continue;
+        }
+        const ss_real *from = g->a + p0 * g->lda + i0 + i;
+        if (n == ROWS)
+            for (size_t p = 0; p < depth; p++, from += g->lda, to += ROWS) memcpy(to, from, ROWS * sizeof *to);
+        else
+            for (size_t p = 0; p < depth; p++, from += g->lda, to += ROWS) memcpy(to, from, n * sizeof *to);
+    }
+}
+
+/* ---- blocks --------------------------------------------------------------------------------------------------------------- */
+/* What pays was measured (tests/bench/bench_kernels): a panel of B is packed if it is used by several rows of tiles, A if
+ * many panels use it and its rows lie so far apart that each is a page or collides in the cache. */
+typedef struct plan { bool pack_a, pack_b; } plan;
+
+static plan plan_of(const gemm_call *g)
+{
+    enum { TILES_TO_PACK_B = 8, PANELS_TO_PACK_A = 4, FAR_BYTES = 2048 };
+    return (plan){.pack_a = g->n >= PANELS_TO_PACK_A * PANEL && g->lda * sizeof(ss_real) >= FAR_BYTES,
+                  .pack_b = g->tb || g->m >= TILES_TO_PACK_B * ROWS};
+}
+
+typedef struct block { size_t i0, rows, j0, columns, p0, depth; } block; /* of C, and of k */
+
+/* The panel at column j of a block as the tiles read it: packed, or in place; then the last panel, if it is not a whole
+ * number of vectors, begins `skip` columns early, in columns that other tiles compute. */
+typedef struct panel { const ss_real *b; size_t ldb, columns, skip; bool packed; } panel;
+
+static panel panel_at(const gemm_call *g, const plan *w, const block *k, size_t j)
+{
+    panel p = {.columns = least(PANEL, k->columns - j), .packed = w->pack_b};
+    size_t missing = width_of(p.columns) - p.columns;
+    p.packed |= missing > k->j0 + j;
+    if (!p.packed) p.skip = missing;
+    p.b = p.packed ? packed_b + j * k->depth : g->b + k->p0 * g->ldb + k->j0 + j - p.skip;
+    p.ldb = p.packed ? PANEL : g->ldb;
+    return p;
+}
+
+static void pack_panels(const gemm_call *g, const plan *w, const block *k)
+{
+    for (size_t j = 0; j < k->columns; j += PANEL) {
+        panel p = panel_at(g, w, k, j);
+        ss_real *to = packed_b + j * k->depth;
+        if (!p.packed) continue;
+        if (g->tb) pack_b_transposed(k->depth, p.columns, g->b + (k->j0 + j) * g->ldb + k->p0, g->ldb, to);
+        else pack_b(k->depth, p.columns, g->b + k->p0 * g->ldb + k->j0 + j, g->ldb, to);
+    }
+}
+
+static left left_at(const gemm_call *g, const plan *w, const block *k, size_t i)
+{
+    if (w->pack_a) return (left){packed_a + i * k->depth, ROWS, false};
+    if (g->ta) return (left){g->a + k->p0 * g->lda + k->i0 + i, g->lda, false};
+    return (left){g->a + (k->i0 + i) * g->lda + k->p0, g->lda, true};
+}
+
+static target target_at(const gemm_call *g, const block *k, size_t i, size_t j)
+{
+    ss_real *c = g->c + (k->i0 + i) * g->ldc + k->j0 + j;
+    target t = {.from = c, .ld_from = g->ldc, .c = c, .ldc = g->ldc, .alpha = g->alpha};
+    if (k->p0 > 0) return t;
+    t.from = g->from ? g->from + (k->i0 + i) * g->ld_from + k->j0 + j : NULL;
+    t.ld_from = g->ld_from;
+    return t;
+}
+
+static void multiply_block(const gemm_call *g, const plan *w, const block *k)
+{
+    for (size_t j = 0; j < k->columns; j += PANEL) {
+        panel p = panel_at(g, w, k, j);
+        for (size_t i = 0; i < k->rows; i += ROWS) {
+            size_t rows = least(ROWS, k->rows - i);
+            left l = left_at(g, w, k, i);
+            target t = target_at(g, k, i, j);
+            if (p.columns == PANEL) (l.by_row ? wide_by_row : wide_by_column)(rows, k->depth, &l, p.b, p.ldb, &t);
+            else if (p.columns == LANES) (l.by_row ? narrow_by_row : narrow_by_column)(rows, k->depth, &l, p.b, p.ldb, &t);
+            else edge_tile(rows, p.columns, p.skip, k->depth, &l, p.b, p.ldb, &t);
+        }
+    }
+}
+
+/* Equal blocks of k of at most DEPTH: a function of k alone. */
+static size_t depth_of(size_t k)
+{
+    size_t blocks = (k + DEPTH - 1) / DEPTH;
+    return (k + blocks - 1) / blocks;
+}
+
+void KERNEL(gemm)(const gemm_call *g)
+{
+    plan w = plan_of(g);
+    size_t depth = depth_of(g->k);
+    block k;
+    for (k.j0 = 0; k.j0 < g->n; k.j0 += COLUMN_BLOCK) {
+        k.columns = least(COLUMN_BLOCK, g->n - k.j0);
+        for (k.p0 = 0; k.p0 < g->k; k.p0 += depth) {
+            k.depth = least(depth, g->k - k.p0);
+            pack_panels(g, &w, &k);
+            for (k.i0 = 0; k.i0 < g->m; k.i0 += ROW_BLOCK) {
+                k.rows = least(ROW_BLOCK, g->m - k.i0);
+                if (w.pack_a) pack_a(g, k.i0, k.rows, k.p0, k.depth);
+                multiply_block(g, &w, &k);
+            }
+        }
+    }
+}
