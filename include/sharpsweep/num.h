@@ -33,9 +33,13 @@ void ss_column_sums(size_t rows, size_t columns, const ss_real *x, const ss_real
 void ss_add_row(size_t rows, size_t columns, const ss_real *b, ss_real *y);
 /* Eigenvalues, ascending, into w (n); eigenvectors into the columns of a (n,n), which holds the symmetric matrix. 0 or -1. */
 int ss_eigen_symmetric(size_t n, double *a, double *w, ss_error *error);
-void ss_blas_set_threads(int n_threads);
 const char *ss_blas_describe(void);          /* e.g. "OpenBLAS 0.3.21 ... Haswell" */
 const char *ss_kernels_describe(void);       /* instruction set of our own kernels here: "base", "v3", "v4" (x86-64-v3, ...) */
+
+/* ---- threads: for points too large for one core. Results do not depend on their number. ------------------------------ */
+void ss_threads_set(int n);                  /* 1 at the start; without OpenMP always 1 */
+int ss_threads(void);
+void ss_parallel(size_t n, void (*piece)(void *ctx, size_t i), void *ctx); /* piece(ctx, 0 .. n-1), in any order */
 
 /* ---- convolution: im2col in tiles of output lines, then GEMM; or, for 3x3 with stride 1 and enough channels and tiles,
  * Winograd's F(4x4, 3x3), unless the window says `exact`. The choice is a function of the window and n alone. ------------- */

@@ -90,7 +90,7 @@ int ss_cmd_curvature(const ss_arguments *arguments, ss_error *error)
         return status;
     }
     if (subject_open(&s, arguments, error) == 0) {
-        ss_blas_set_threads(ss_model_threads(&s.settings));
+        ss_threads_set(ss_model_threads(&s.settings));
         ss_signals_catch();
         ss_hessian_set_stop(s.hessian, signal_came, NULL);
         int rc = ss_measure(s.trainer, &s.settings, s.hessian, &s.lambda, error);

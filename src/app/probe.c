@@ -38,7 +38,7 @@ double ss_probe_flops(const ss_study *study, size_t point, ss_error *error)
     uint32_t n = probe_batch(&s, data->train.n);
     ss_net *net = ss_model_create(&s, data, error);
     if (!net) goto done;
-    ss_blas_set_threads(1);
+    ss_threads_set(1);
     tape = ss_tape_create(net, n, true, error);
     scratch = tape ? ss_scratch_create(net, n, false, error) : NULL;
     if (!scratch) goto done;

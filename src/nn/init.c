@@ -6,6 +6,7 @@
 
 size_t tensor_index(const ss_param *p, size_t e)
 {
+    if (p->n_dims == 2) return e % p->dim[1] * p->dim[0] + e / p->dim[1];   /* (out, in) -> (in, out) */
     if (p->n_dims != 4) return e;
     size_t in = p->dim[1], area = p->dim[2] * p->dim[3];   /* e = ((o in) + i) area + a  ->  ((o area) + a) in + i */
     size_t a = e % area, i = e / area % in, o = e / area / in;

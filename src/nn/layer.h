@@ -89,7 +89,8 @@ const loss_ops *loss_find(const char *name);
 /* Appends a tensor of theta (or of the running statistics); returns its offset there. -1 in *failed: memory. */
 size_t tensor_add(ss_net *net, const ss_node *node, const char *suffix, int n_dims, const size_t *dim, bool is_stat,
                   bool *failed);
-/* Where element e of PyTorch's order lies within the tensor as we hold it (convolutions: (out, kh, kw, in)). */
+/* Where element e of PyTorch's order lies within the tensor as we hold it: linear (in, out), convolutions (out, kh, kw,
+ * in). */
 size_t tensor_index(const ss_param *p, size_t e);
 void rows_to_grad(size_t n, const double *sum, ss_real *grad);
 

@@ -1,4 +1,5 @@
-/* linear.c - y = x W' + b, x (n, in), W (out, in), b (out). */
+/* linear.c - y = x W + b, x (n, in), W (in, out), b (out). PyTorch's weight is our W transposed (tensor_index): as it stands
+ * here, the products of a forward pass and of the weight gradient read both operands in place. */
 #include "layer.h"
 
 static int plan(ss_net *net, ss_node *node, const ss_shape *in, ss_error *error)
@@ -21,57 +22,68 @@ static int plan(ss_net *net, ss_node *node, const ss_shape *in, ss_error *error)
     return failed ? ss_fail(error, "out of memory for the list of tensors") : 0;
 }
 
-static void forward(const layer_io *io)
+/* C = op(A) op(B) + beta C */
+static void product(const layer_io *io, ss_transpose ta, ss_transpose tb, size_t m, size_t n, size_t k, const ss_real *a,
+                    const ss_real *b, double beta, ss_real *c)
+{
+    size_t lda = ta == SS_TRANSPOSE ? m : k, ldb = tb == SS_TRANSPOSE ? k : n;
+    (io->node->window.exact ? ss_gemm_blas : ss_gemm)(ta, tb, m, n, k, 1, a, lda, b, ldb, beta, c, n);
+}
+
+/* y = x weight + bias, or y = y + x weight */
+static void apply(const layer_io *io, const ss_real *x, const ss_real *vector, bool add, ss_real *y)
 {
     const ss_node *d = io->node;
     size_t in = (size_t)d->window.c, out = (size_t)d->window.out_c;
-    const ss_real *theta = io->pass->theta;
-    ss_gemm(SS_NO_TRANSPOSE, SS_TRANSPOSE, io->n, out, in, 1, io->x[0], in, theta + d->weight, in, 0, io->y, out);
-    if (d->has_bias) ss_add_row(io->n, out, theta + d->bias, io->y);
+    const ss_real *bias = d->has_bias && !add ? vector + d->bias : NULL;
+    if (!d->window.exact && bias) {
+        ss_gemm_row(SS_NO_TRANSPOSE, SS_NO_TRANSPOSE, io->n, out, in, x, in, vector + d->weight, out, bias, y, out);
+        return;
+    }
+    product(io, SS_NO_TRANSPOSE, SS_NO_TRANSPOSE, io->n, out, in, x, vector + d->weight, add, y);
+    if (bias) ss_add_row(io->n, out, bias, y);
 }
+
+/* dweight = x' delta + add dweight; with !add also dbias = the sum of delta over examples */
+static void collect(const layer_io *io, const ss_real *x, const ss_real *delta, bool add, ss_real *gradient)
+{
+    const ss_node *d = io->node;
+    size_t in = (size_t)d->window.c, out = (size_t)d->window.out_c;
+    product(io, SS_TRANSPOSE, SS_NO_TRANSPOSE, in, out, io->n, x, delta, add, gradient + d->weight);
+    if (!d->has_bias || add) return;
+    ss_column_sums(io->n, out, delta, NULL, io->sums);
+    rows_to_grad(out, io->sums, gradient + d->bias);
+}
+
+/* dx = delta weight' + beta dx */
+static void pass_back(const layer_io *io, const ss_real *delta, const ss_real *vector, double beta, ss_real *dx)
+{
+    const ss_node *d = io->node;
+    size_t in = (size_t)d->window.c, out = (size_t)d->window.out_c;
+    product(io, SS_NO_TRANSPOSE, SS_TRANSPOSE, io->n, in, out, delta, vector + d->weight, beta, dx);
+}
+
+static void forward(const layer_io *io) { apply(io, io->x[0], io->pass->theta, false, io->y); }
 
 static void backward(const layer_io *io)
 {
-    const ss_node *d = io->node;
-    size_t in = (size_t)d->window.c, out = (size_t)d->window.out_c;
-    if (io->grad) {
-        ss_gemm(SS_TRANSPOSE, SS_NO_TRANSPOSE, out, in, io->n, 1, io->dy, out, io->x[0], in, 0, io->grad + d->weight, in);
-        if (d->has_bias) {
-            ss_column_sums(io->n, out, io->dy, NULL, io->sums);
-            rows_to_grad(out, io->sums, io->grad + d->bias);
-        }
-    }
-    if (io->dx[0])
-        ss_gemm(SS_NO_TRANSPOSE, SS_NO_TRANSPOSE, io->n, in, out, 1, io->dy, out, io->pass->theta + d->weight, in,
-                io->beta[0], io->dx[0], in);
+    if (io->grad) collect(io, io->x[0], io->dy, false, io->grad);
+    if (io->dx[0]) pass_back(io, io->dy, io->pass->theta, io->beta[0], io->dx[0]);
 }
 
 static void tangent(const layer_io *io)
 {
-    const ss_node *d = io->node;
-    size_t in = (size_t)d->window.c, out = (size_t)d->window.out_c;
-    ss_gemm(SS_NO_TRANSPOSE, SS_TRANSPOSE, io->n, out, in, 1, io->x[0], in, io->v + d->weight, in, 0, io->ty, out);
-    if (io->tx[0])
-        ss_gemm(SS_NO_TRANSPOSE, SS_TRANSPOSE, io->n, out, in, 1, io->tx[0], in, io->pass->theta + d->weight, in, 1,
-                io->ty, out);
-    if (d->has_bias) ss_add_row(io->n, out, io->v + d->bias, io->ty);
+    apply(io, io->x[0], io->v, false, io->ty);
+    if (io->tx[0]) apply(io, io->tx[0], io->pass->theta, true, io->ty);
 }
 
 static void tangent_backward(const layer_io *io)
 {
-    const ss_node *d = io->node;
-    size_t in = (size_t)d->window.c, out = (size_t)d->window.out_c;
-    ss_gemm(SS_TRANSPOSE, SS_NO_TRANSPOSE, out, in, io->n, 1, io->tdy, out, io->x[0], in, 0, io->hv + d->weight, in);
-    if (io->tx[0])
-        ss_gemm(SS_TRANSPOSE, SS_NO_TRANSPOSE, out, in, io->n, 1, io->dy, out, io->tx[0], in, 1, io->hv + d->weight, in);
-    if (d->has_bias) {
-        ss_column_sums(io->n, out, io->tdy, NULL, io->sums);
-        rows_to_grad(out, io->sums, io->hv + d->bias);
-    }
+    collect(io, io->x[0], io->tdy, false, io->hv);
+    if (io->tx[0]) collect(io, io->tx[0], io->dy, true, io->hv);
     if (!io->tdx[0]) return;
-    ss_gemm(SS_NO_TRANSPOSE, SS_NO_TRANSPOSE, io->n, in, out, 1, io->tdy, out, io->pass->theta + d->weight, in, io->beta[0],
-            io->tdx[0], in);
-    ss_gemm(SS_NO_TRANSPOSE, SS_NO_TRANSPOSE, io->n, in, out, 1, io->dy, out, io->v + d->weight, in, 1, io->tdx[0], in);
+    pass_back(io, io->tdy, io->pass->theta, io->beta[0], io->tdx[0]);
+    pass_back(io, io->dy, io->v, 1, io->tdx[0]);
 }
 
 const layer_ops linear_ops = {.type = "linear", .plan = plan, .forward = forward, .backward = backward,

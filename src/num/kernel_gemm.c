@@ -196,7 +196,7 @@ typedef struct plan { bool pack_a, pack_b; } plan;
 
 static plan plan_of(const gemm_call *g)
 {
-    enum { TILES_TO_PACK_B = 8, PANELS_TO_PACK_A = 4, FAR_BYTES = 2048 };
+    enum { TILES_TO_PACK_B = 16, PANELS_TO_PACK_A = 4, FAR_BYTES = 4096 };
     return (plan){.pack_a = g->n >= PANELS_TO_PACK_A * PANEL && g->lda * sizeof(ss_real) >= FAR_BYTES,
                   .pack_b = g->tb || g->m >= TILES_TO_PACK_B * ROWS};
 }

@@ -7,16 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One thread unless the program asks for more: several ranks share a node, and OpenBLAS's own default is every core. It
- * must hold before the first product of any caller, so it is done when the program is loaded (after OpenBLAS itself). */
-__attribute__((constructor)) static void start_with_one_thread(void)
+/* The library always works on one thread: several ranks share a node, and with other thread counts it rounds differently.
+ * It must hold before the first product of any caller, so it is done when the program is loaded (after OpenBLAS itself). */
+__attribute__((constructor)) static void one_thread(void)
 {
     openblas_set_num_threads(1);
-}
-
-void ss_blas_set_threads(int n_threads)
-{
-    openblas_set_num_threads(n_threads < 1 ? 1 : n_threads);
 }
 
 const char *ss_blas_describe(void)
@@ -60,6 +55,34 @@ void ss_gemm_blas(ss_transpose ta, ss_transpose tb, size_t m, size_t n, size_t k
 #endif
 }
 
+/* Pieces of C: whole tiles of every instruction set, enough of them to share, none too small to be worth a thread. */
+typedef struct pieces { const gemm_call *call; size_t rows, columns, n_across; } pieces;
+
+static void one_piece(void *ctx, size_t i)
+{
+    const pieces *p = ctx;
+    gemm_call call = *p->call;
+    size_t i0 = i / p->n_across * p->rows, j0 = i % p->n_across * p->columns;
+    call.m = call.m - i0 < p->rows ? call.m - i0 : p->rows;
+    call.n = call.n - j0 < p->columns ? call.n - j0 : p->columns;
+    call.a += call.ta ? i0 : i0 * call.lda;
+    call.b += call.tb ? j0 * call.ldb : j0;
+    if (call.from) call.from += i0 * call.ld_from + j0;
+    call.c += i0 * call.ldc + j0;
+    ss_kernel->gemm(&call);
+}
+
+static void multiply(const gemm_call *call)
+{
+    enum { WORTH_SHARING = 1 << 20, PIECE_ROWS = 96, PIECE_COLUMNS = 256 };
+    if (ss_threads() == 1 || call->m * call->n * call->k < WORTH_SHARING) {
+        ss_kernel->gemm(call);
+        return;
+    }
+    pieces p = {call, PIECE_ROWS, PIECE_COLUMNS, (call->n + PIECE_COLUMNS - 1) / PIECE_COLUMNS};
+    ss_parallel(p.n_across * ((call->m + PIECE_ROWS - 1) / PIECE_ROWS), one_piece, &p);
+}
+
 void ss_gemm(ss_transpose ta, ss_transpose tb, size_t m, size_t n, size_t k, double alpha, const ss_real *a, size_t lda,
              const ss_real *b, size_t ldb, double beta, ss_real *c, size_t ldc)
 {
@@ -68,7 +91,7 @@ void ss_gemm(ss_transpose ta, ss_transpose tb, size_t m, size_t n, size_t k, dou
     if (k == 0) return;
     gemm_call call = {.m = m, .n = n, .k = k, .a = a, .b = b, .lda = lda, .ldb = ldb, .ldc = ldc, .ta = ta == SS_TRANSPOSE,
                       .tb = tb == SS_TRANSPOSE, .alpha = (ss_real)alpha, .from = beta != 0 ? c : NULL, .ld_from = ldc, .c = c};
-    ss_kernel->gemm(&call);
+    multiply(&call);
 }
 
 void ss_gemm_row(ss_transpose ta, ss_transpose tb, size_t m, size_t n, size_t k, const ss_real *a, size_t lda,
@@ -78,7 +101,7 @@ void ss_gemm_row(ss_transpose ta, ss_transpose tb, size_t m, size_t n, size_t k,
     if (m == 0 || n == 0) return;
     gemm_call call = {.m = m, .n = n, .k = k, .a = a, .b = b, .lda = lda, .ldb = ldb, .ldc = ldc, .ta = ta == SS_TRANSPOSE,
                       .tb = tb == SS_TRANSPOSE, .alpha = 1, .from = row, .c = c};
-    ss_kernel->gemm(&call);
+    multiply(&call);
 }
 
 /* Eight rows are summed pairwise in ss_real, the sums go on in double: three roundings at most before double takes over,

@@ -23,8 +23,8 @@ static void test_softmax_regression(void)
         for (size_t c = 0; c < k; c++) {
             z[c] = (double)s.theta[bias->offset + c], tz[c] = (double)v[bias->offset + c];
             for (size_t j = 0; j < d; j++) {
-                z[c] += (double)s.theta[weight->offset + c * d + j] * (double)x[i * d + j];
-                tz[c] += (double)v[weight->offset + c * d + j] * (double)x[i * d + j];
+                z[c] += (double)s.theta[weight->offset + j * k + c] * (double)x[i * d + j];
+                tz[c] += (double)v[weight->offset + j * k + c] * (double)x[i * d + j];
             }
             sum += exp(z[c]);
         }
@@ -32,7 +32,7 @@ static void test_softmax_regression(void)
         for (size_t c = 0; c < k; c++) {
             double delta = p[c] * (tz[c] - mean) / (double)n;
             want[bias->offset + c] += delta;
-            for (size_t j = 0; j < d; j++) want[weight->offset + c * d + j] += delta * (double)x[i * d + j];
+            for (size_t j = 0; j < d; j++) want[weight->offset + j * k + c] += delta * (double)x[i * d + j];
         }
     }
     CU_ASSERT_EQUAL(ss_hessian_apply(h, v, hv, NULL), 0);

@@ -282,7 +282,7 @@ int main(int argc, char **argv)
               .batch = (uint32_t)atoi(argv[8]), .rate = atof(argv[9]), .rho = atof(argv[10]), .dir = argv[11]};
     bench b = {0};
     ss_error error = {""};
-    ss_blas_set_threads(1);
+    ss_threads_set(1);
     int status = dump(&b, &p, &error);
     if (status != 0) fprintf(stderr, "witness_dump: %s\n", error.text);
     finish(&b);
