@@ -12,7 +12,7 @@ ATTRIBUTES = ["schema", "schema_version", "axes", "created", "updated", "journal
               "sharpsweep_version", "hdf5", "data_path", "data_digest"]
 COLUMNS = ["id", "status", "stop_reason", "lambda_max", "lambda_residual", "hvp_count", "train_loss", "train_accuracy",
            "test_loss", "test_accuracy", "epochs", "steps", "n_train", "n_test", "data_digest", "lambda_fraction",
-           "curvature_n_examples", "curvature_ghost_examples", "blas_threads", "train_s", "curvature_s", "attempts", "worker", "host",
+           "curvature_n_examples", "curvature_ghost_examples", "n_threads", "train_s", "curvature_s", "attempts", "worker", "host",
            "eigenvalue", "learning_rate", "batch_size", "sam_rho", "dropout", "batch_norm", "seed"]
 faults = []
 

@@ -148,7 +148,7 @@ typedef struct ss_record {        /* see ss_record_fields; starts as NaN, SS_UNK
     int64_t lambda_converged, hvp_count, curvature_n_examples, curvature_ghost_examples;
     double train_loss, train_accuracy, test_loss, test_accuracy, gradient_norm;
     int64_t epochs, steps, n_parameters, n_train, n_test;
-    double train_s, curvature_s, peak_memory_bytes; int64_t blas_threads, attempts, worker;
+    double train_s, curvature_s, peak_memory_bytes; int64_t n_threads, attempts, worker;
     char host[64], finished[SS_TIME_BYTES], error[256], data_digest[SS_DIGEST_BYTES];
     size_t n_eigenvalues; double *eigenvalue;           /* descending */
     ss_series history;            /* per epoch, columns ss_history_fields */

@@ -210,7 +210,7 @@ static void note_means(const run *r)
     snprintf(record->data_digest, sizeof record->data_digest, "%s", r->data->digest);
     record->curvature_s = r->curvature_s;
     record->peak_memory_bytes = ss_memory_peak_bytes();
-    record->blas_threads = ss_model_threads(&r->settings);
+    record->n_threads = ss_model_threads(&r->settings);
     record->worker = ss_farm_rank();
     snprintf(record->host, sizeof record->host, "%s", ss_host_name());
     ss_time_now(record->finished);
@@ -235,7 +235,7 @@ int ss_trial_run(const ss_trial *trial, size_t point, ss_record *record, ss_erro
     (void)error;                  /* nothing here concerns the whole sweep: the data are in memory */
     ss_grid_settings(ss_study_grid(trial->study), point, &r.settings);
     r.data = ss_study_data(trial->study, &r.settings);
-    ss_blas_set_threads(ss_model_threads(&r.settings));
+    ss_threads_set(ss_model_threads(&r.settings));
     ss_memory_peak_reset();
     int rc = run_point(&r, &why);
     if (rc && r.interrupted) {

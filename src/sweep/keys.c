@@ -119,8 +119,8 @@ static const ss_key table[] = {
 #define S "sweep"
 #define ID false
     {.name = AT(threads), .section = S, .type = SS_COUNT, .fallback = "auto", .word = "auto", .min = 1, .max = 1024,
-     .identity = ID, .unit = "threads", .text = "BLAS threads per rank; auto: Slurm's CPUs per task, 1 outside Slurm. More "
-     "than 1 changes results by rounding"},
+     .identity = ID, .unit = "threads", .text = "threads per trial, for points too large for one core; auto: Slurm's CPUs per "
+     "task, 1 outside Slurm. Results do not depend on it"},
     BOOL(save_weights, "false", "keeps every point's final weights beside the results file"),
     {.name = "output", .section = S, .type = SS_TEXT, .offset = JOB_OWN, .fallback = "", .unit = "",
      .text = "the results file; empty: named after the job file"},

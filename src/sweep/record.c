@@ -42,7 +42,7 @@ static const ss_field record_fields[] = {
     OWN_REAL(train_s, "s", "time spent on training and evaluation"),
     OWN_REAL(curvature_s, "s", "time spent on curvature"),
     OWN_REAL(peak_memory_bytes, "bytes", "largest resident memory of the process while it ran the point"),
-    OWN_INT(blas_threads, "threads", "threads that the linear algebra was given"),
+    OWN_INT(n_threads, "threads", "threads the trial ran on; its results do not depend on them"),
     OWN_INT(attempts, "attempts", "how often the point was started"),
     OWN_INT(worker, "rank", "rank that ran the point"),
     TEXT(host, true, "machine that ran the point"),

@@ -68,7 +68,7 @@ static void test_outcomes(void)
         bool diverged = cases[i].status == SS_DIVERGED;
         CU_ASSERT_EQUAL(isnan(r.lambda_max) != 0, diverged);
         CU_ASSERT_EQUAL(r.n_parameters, 64 * 8 + 8 + 8 * 4 + 4);
-        CU_ASSERT(r.n_train == 64 && r.n_test == 32 && r.blas_threads == 1);
+        CU_ASSERT(r.n_train == 64 && r.n_test == 32 && r.n_threads == 1);
         CU_ASSERT_STRING_EQUAL(r.data_digest, ss_study_data_at(b.study, 0)->digest);
         CU_ASSERT(r.train_s >= 0 && r.curvature_s >= 0 && r.peak_memory_bytes > 1e6 && r.host[0] && r.finished[0]);
         if (diverged) { /* it took steps; of curvature nothing is known, which 0 would not say */

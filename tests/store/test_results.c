@@ -255,7 +255,7 @@ static void test_unknown_counts(void)
         if (turn == 2) end(&f);
         ss_results *read = ss_results_open(results, turn != 1, NULL);
         CU_ASSERT_PTR_NOT_NULL_FATAL(read);
-        static const char *const unknown[] = {"hvp_count", "lambda_converged", "n_train", "blas_threads", "worker", "epochs"};
+        static const char *const unknown[] = {"hvp_count", "lambda_converged", "n_train", "n_threads", "worker", "epochs"};
         for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
             const ss_column *c = ss_results_column(read, unknown[i]);
             CU_ASSERT_PTR_NOT_NULL_FATAL(c);

@@ -103,7 +103,7 @@ static void same_looks_past_incidental_fields(void)
     b.train_s = 99;
     b.worker = 1;
     b.attempts = 7;
-    b.blas_threads = 4;
+    b.n_threads = 4;
     snprintf(b.host, sizeof b.host, "elsewhere");
     CU_ASSERT(ss_record_same(&a, &b));
     b.lambda_max = nextafter(b.lambda_max, 1);
