@@ -88,7 +88,7 @@ typedef struct ss_pass {
     size_t first;
 } ss_pass;
 
-/* Values of a forward pass (y of every layer and what backward needs) and of a backward pass (dy). */
+/* Values of a forward pass (y of every layer and what backward needs) and, with_backward, of a backward pass (dy). */
 typedef struct ss_tape ss_tape;
 ss_tape *ss_tape_create(const ss_net *net, size_t capacity, bool with_backward, ss_error *error);
 void ss_tape_destroy(ss_tape *tape);
@@ -96,6 +96,13 @@ size_t ss_tape_bytes(const ss_net *net, size_t capacity, bool with_backward);
 ss_real *ss_tape_input(ss_tape *tape);      /* (capacity, h, w, c), to be filled */
 uint8_t *ss_tape_labels(ss_tape *tape);     /* (capacity) */
 const ss_real *ss_tape_logits(const ss_tape *tape); /* (n, n_classes) */
+/* A backward pass's values apart, where they are to be kept (or not) by themselves: an attached tape's backward writes them
+ * and its Hessian product reads them. One may serve many tapes, one after the other; it must outlive their use of it. */
+typedef struct ss_deltas ss_deltas;
+ss_deltas *ss_deltas_create(const ss_net *net, size_t capacity, ss_error *error);
+void ss_deltas_destroy(ss_deltas *deltas);
+size_t ss_deltas_bytes(const ss_net *net, size_t capacity);
+void ss_tape_attach(ss_tape *tape, const ss_deltas *deltas);
 /* Scratch shared by the tapes of one thread: tangents, im2col tiles. */
 typedef struct ss_scratch ss_scratch;
 ss_scratch *ss_scratch_create(const ss_net *net, size_t capacity, bool with_tangents, ss_error *error);

@@ -34,8 +34,15 @@ int ss_split_choose(ss_split *split, uint32_t n, const char *subset, size_t n_pi
     return 0;
 }
 
+/* For each instruction set, chosen when the program is loaded (num's kernels stand a floor beside); the bits are the same. */
+#if defined(SS_HAVE_V4) && defined(__x86_64__)
+#define FOR_EACH_PROCESSOR __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define FOR_EACH_PROCESSOR
+#endif
+
 /* One example; `restrict` lets the compiler use vectors. The division is exact where a factor 1/255 would not be. */
-static void convert(const uint8_t *restrict pixels, const ss_real *restrict mean, const ss_real *restrict inv_std,
+FOR_EACH_PROCESSOR static void convert(const uint8_t *restrict pixels, const ss_real *restrict mean, const ss_real *restrict inv_std,
                     ss_real *restrict x, size_t n_pixels)
 {
     for (size_t i = 0; i < n_pixels; i++) x[i] = ((ss_real)pixels[i] / 255 - mean[i]) * inv_std[i];

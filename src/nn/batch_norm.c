@@ -9,7 +9,8 @@
  *                      tdx = s (tD - tm1 - txhat m2 - xhat tm2) - s^2 a (D - m1 - xhat m2)
  *                      tdg = sum(tdy xhat + dy txhat),  tdb = sum(tdy)
  * With running statistics mu and s are constants: the means and a vanish. The normalised values replace the input's where
- * nobody else reads it. Column sums run in double. */
+ * nobody else reads it. A ReLU that follows is applied here: then dy, tdy stand for what passes its gate, and ty for what
+ * comes out of it. The passes over memory and their sums in double are num's. */
 #include <math.h>
 #include <string.h>
 
@@ -36,23 +37,14 @@ static int plan(ss_net *net, ss_node *node, const ss_shape *in, ss_error *error)
     return failed ? ss_fail(error, "out of memory for the list of tensors") : 0;
 }
 
-/* stat: mean (c), variance (c), inverse standard deviation (c). Two passes, so that a large mean does not cancel. */
-static void batch_statistics(const layer_io *io)
+static ss_norm_data data_of(const layer_io *io)
 {
-    size_t m = rows(io), c = channels(io->node);
-    const ss_real *x = io->x[0];
-    double *mean = io->stat, *var = mean + c;
-    ss_column_sums(m, c, x, NULL, mean);
-    for (size_t j = 0; j < c; j++) mean[j] /= (double)m;
-    memset(var, 0, c * sizeof *var);
-    for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < c; j++) {
-            double d = (double)x[i * c + j] - mean[j];
-            var[j] += d * d;
-        }
-    for (size_t j = 0; j < c; j++) var[j] /= (double)m;
+    const ss_node *d = io->node;
+    return (ss_norm_data){.rows = rows(io), .columns = channels(d), .gain = io->pass->theta + d->weight,
+                          .bias = io->pass->theta + d->bias, .xhat = normalised(io), .relu = d->relu};
 }
 
+/* stat: mean (c), variance (c), inverse standard deviation (c). */
 static void choose_statistics(const layer_io *io)
 {
     size_t c = channels(io->node);
@@ -63,160 +55,104 @@ static void choose_statistics(const layer_io *io)
             var[j] = (double)io->pass->stats[io->node->stat + c + j];
         }
     else
-        batch_statistics(io);
+        ss_column_moments(rows(io), c, io->x[0], mean, var);
     for (size_t j = 0; j < c; j++) s[j] = 1 / sqrt(var[j] + epsilon);
 }
 
 static void forward(const layer_io *io)
 {
-    size_t m = rows(io), c = channels(io->node);
+    size_t c = channels(io->node);
     choose_statistics(io);
-    const double *mean = io->stat, *s = io->stat + 2 * c;
-    const ss_real *g = io->pass->theta + io->node->weight, *b = io->pass->theta + io->node->bias, *x = io->x[0];
-    ss_real *xhat = normalised(io), *y = io->y;
-    ss_real *scale = (ss_real *)io->sums, *shift = scale + c;
+    ss_norm_data b = data_of(io);
+    ss_real *mean = (ss_real *)io->sums, *scale = mean + c;
     for (size_t j = 0; j < c; j++) {
-        scale[j] = (ss_real)s[j];
-        shift[j] = (ss_real)mean[j];
+        mean[j] = (ss_real)io->stat[j];
+        scale[j] = (ss_real)io->stat[2 * c + j];
     }
-    for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < c; j++) {
-            ss_real h = (x[i * c + j] - shift[j]) * scale[j];
-            if (xhat) xhat[i * c + j] = h;
-            y[i * c + j] = g[j] * h + b[j];
-        }
+    ss_norm_forward(&b, mean, scale, io->x[0], io->y);
 }
 
-/* m1 = mean(D), m2 = mean(D xhat) from sums of dy: g factors out. Zero where the statistics are constants. */
-static void delta_means(const layer_io *io, ss_real *m1, ss_real *m2, const double *sum_dy, const double *sum_dy_xhat)
-{
-    size_t c = channels(io->node);
-    const ss_real *g = io->pass->theta + io->node->weight;
-    double scale = io->pass->stats ? 0 : 1 / (double)rows(io);
-    for (size_t j = 0; j < c; j++) {
-        m1[j] = (ss_real)((double)g[j] * sum_dy[j] * scale);
-        m2[j] = (ss_real)((double)g[j] * sum_dy_xhat[j] * scale);
-    }
-}
+/* 1/M, by which sums become the means that depend on x; with running statistics nothing does. */
+static double mean_factor(const layer_io *io) { return io->pass->stats ? 0 : 1 / (double)rows(io); }
 
 static void backward(const layer_io *io)
 {
-    size_t m = rows(io), c = channels(io->node);
-    const ss_real *g = io->pass->theta + io->node->weight, *xhat = normalised(io), *dy = io->dy;
-    double *sum_dy = io->sums, *sum_dy_xhat = sum_dy + c;
-    ss_column_sums(m, c, dy, NULL, sum_dy);
-    ss_column_sums(m, c, dy, xhat, sum_dy_xhat);
+    size_t c = channels(io->node);
+    ss_norm_data b = data_of(io);
+    double *dy = io->sums, *dy_xhat = dy + c, scale = mean_factor(io);
+    ss_norm_sums(&b, true, io->dy, dy, dy_xhat);
     if (io->grad) {
-        rows_to_grad(c, sum_dy_xhat, io->grad + io->node->weight);
-        rows_to_grad(c, sum_dy, io->grad + io->node->bias);
+        rows_to_grad(c, dy_xhat, io->grad + io->node->weight);
+        rows_to_grad(c, dy, io->grad + io->node->bias);
     }
-    ss_real *dx = io->dx[0];
-    if (!dx) return;
-    ss_real *m1 = (ss_real *)(io->sums + 2 * c), *m2 = m1 + c, *s = m2 + c, beta = (ss_real)io->beta[0];
-    delta_means(io, m1, m2, sum_dy, sum_dy_xhat);
-    for (size_t j = 0; j < c; j++) s[j] = (ss_real)io->stat[2 * c + j];
-    for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < c; j++) {
-            size_t e = i * c + j;
-            ss_real d = s[j] * (g[j] * dy[e] - m1[j] - xhat[e] * m2[j]);
-            dx[e] = beta != 0 ? beta * dx[e] + d : d;
-        }
+    if (!io->dx[0]) return;
+    ss_real *k = (ss_real *)(io->sums + 2 * c);
+    for (size_t j = 0; j < c; j++) {
+        double gs = (double)b.gain[j] * io->stat[2 * c + j];
+        k[j] = (ss_real)(-gs * scale * dy[j]);
+        k[c + j] = (ss_real)(-gs * scale * dy_xhat[j]);
+        k[2 * c + j] = (ss_real)gs;
+    }
+    ss_norm_backward(&b, k, io->dy, io->beta[0] != 0, io->dx[0]);
 }
 
 static void tangent(const layer_io *io)
 {
-    size_t m = rows(io), c = channels(io->node);
-    const ss_real *g = io->pass->theta + io->node->weight, *xhat = normalised(io), *tx = io->tx[0];
-    const ss_real *tg = io->v + io->node->weight, *tb = io->v + io->node->bias;
-    double *mean_tx = io->tstat, *a = mean_tx + c;
-    memset(mean_tx, 0, 2 * c * sizeof *mean_tx);
-    if (tx && !io->pass->stats) {
-        ss_column_sums(m, c, tx, NULL, mean_tx);
-        ss_column_sums(m, c, tx, xhat, a);
-        for (size_t j = 0; j < 2 * c; j++) mean_tx[j] /= (double)m;
-    }
-    ss_real *mt = (ss_real *)io->sums, *at = mt + c, *gs = at + c;
+    size_t c = channels(io->node);
+    ss_norm_data b = data_of(io);
+    const ss_real *tg = io->v + io->node->weight, *tb = io->v + io->node->bias, *tx = io->tx[0];
+    double *mean_tx = io->tstat, *a = mean_tx + c, scale = mean_factor(io);
+    if (tx && scale != 0) ss_norm_sums(&b, false, tx, mean_tx, a);
+    else memset(mean_tx, 0, 2 * c * sizeof *mean_tx);
+    for (size_t j = 0; j < 2 * c; j++) mean_tx[j] *= scale;
+    ss_real *k = (ss_real *)io->sums;
     for (size_t j = 0; j < c; j++) {
-        mt[j] = (ss_real)mean_tx[j];
-        at[j] = (ss_real)a[j];
-        gs[j] = (ss_real)((double)g[j] * io->stat[2 * c + j]);
+        double gs = (double)b.gain[j] * io->stat[2 * c + j];
+        k[j] = (ss_real)((double)tb[j] - gs * mean_tx[j]);
+        k[c + j] = (ss_real)((double)tg[j] - gs * a[j]);
+        k[2 * c + j] = (ss_real)gs;
     }
-    for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < c; j++) {
-            size_t e = i * c + j;
-            ss_real d = tx ? gs[j] * (tx[e] - mt[j] - xhat[e] * at[j]) : 0;
-            io->ty[e] = tg[j] * xhat[e] + d + tb[j];
-        }
+    ss_norm_tangent(&b, k, tx, io->ty);
 }
 
-/* sum(dy txhat) = s (sum(dy tx) - mean(tx) sum(dy) - a sum(dy xhat)); no txhat is stored. */
-static void sum_delta_tangent(const layer_io *io, const double *sum_dy, const double *sum_dy_xhat, double *out)
-{
-    size_t m = rows(io), c = channels(io->node);
-    const double *s = io->stat + 2 * c, *mean_tx = io->tstat, *a = mean_tx + c;
-    memset(out, 0, c * sizeof *out);
-    if (!io->tx[0]) return;
-    ss_column_sums(m, c, io->dy, io->tx[0], out);
-    for (size_t j = 0; j < c; j++) out[j] = s[j] * (out[j] - mean_tx[j] * sum_dy[j] - a[j] * sum_dy_xhat[j]);
-}
-
-/* Per-channel coefficients of tdx, so that the loop over rows is a plain sum of products. */
-typedef struct coefficients { ss_real *s, *g, *tg, *m1, *m2, *tm1, *tm2, *s2a, *mt, *a; } coefficients;
-
-static coefficients tangent_coefficients(const layer_io *io, const double *dy, const double *dy_xhat, const double *tdy,
-                                         const double *tdy_xhat, const double *dy_txhat)
+/* The factors of tdx, collected from the formula above. */
+static void second_factors(const layer_io *io, const double *dy, const double *dy_xhat, const double *tdy,
+                           const double *tdy_xhat, const double *dy_txhat, ss_real *k)
 {
     size_t c = channels(io->node);
-    ss_real *r = (ss_real *)(io->sums + 5 * c);
-    coefficients k = {r, r + c, r + 2 * c, r + 3 * c, r + 4 * c, r + 5 * c, r + 6 * c, r + 7 * c, r + 8 * c, r + 9 * c};
     const ss_real *g = io->pass->theta + io->node->weight, *tg = io->v + io->node->weight;
-    double scale = io->pass->stats ? 0 : 1 / (double)rows(io);
+    double scale = mean_factor(io);
     for (size_t j = 0; j < c; j++) {
-        double s = io->stat[2 * c + j], gj = (double)g[j], tgj = (double)tg[j];
-        k.s[j] = (ss_real)s;
-        k.g[j] = g[j];
-        k.tg[j] = tg[j];
-        k.m1[j] = (ss_real)(scale * gj * dy[j]);
-        k.m2[j] = (ss_real)(scale * gj * dy_xhat[j]);
-        k.tm1[j] = (ss_real)(scale * (tgj * dy[j] + gj * tdy[j]));
-        k.tm2[j] = (ss_real)(scale * (tgj * dy_xhat[j] + gj * tdy_xhat[j] + gj * dy_txhat[j]));
-        k.s2a[j] = (ss_real)(s * s * io->tstat[c + j]);
-        k.mt[j] = (ss_real)io->tstat[j];
-        k.a[j] = (ss_real)io->tstat[c + j];
+        double s = io->stat[2 * c + j], mean_tx = io->tstat[j], a = io->tstat[c + j], gj = (double)g[j], tgj = (double)tg[j];
+        double m1 = scale * gj * dy[j], m2 = scale * gj * dy_xhat[j], tm1 = scale * (tgj * dy[j] + gj * tdy[j]);
+        double tm2 = scale * (tgj * dy_xhat[j] + gj * tdy_xhat[j] + gj * dy_txhat[j]);
+        k[j] = (ss_real)(s * s * (mean_tx * m2 + a * m1) - s * tm1);
+        k[c + j] = (ss_real)(2 * s * s * a * m2 - s * tm2);
+        k[2 * c + j] = (ss_real)(s * tgj - s * s * a * gj);
+        k[3 * c + j] = (ss_real)(s * gj);
+        k[4 * c + j] = (ss_real)(-s * s * m2);
     }
-    return k;
 }
 
 static void tangent_backward(const layer_io *io)
 {
-    size_t m = rows(io), c = channels(io->node);
-    const ss_real *xhat = normalised(io), *dy = io->dy, *tdy = io->tdy, *tx = io->tx[0];
-    double *sum_dy = io->sums, *sum_dy_xhat = sum_dy + c, *sum_tdy = sum_dy + 2 * c, *sum_tdy_xhat = sum_dy + 3 * c;
-    double *sum_dy_txhat = sum_dy + 4 * c;
-    ss_column_sums(m, c, dy, NULL, sum_dy);
-    ss_column_sums(m, c, dy, xhat, sum_dy_xhat);
-    ss_column_sums(m, c, tdy, NULL, sum_tdy);
-    ss_column_sums(m, c, tdy, xhat, sum_tdy_xhat);
-    sum_delta_tangent(io, sum_dy, sum_dy_xhat, sum_dy_txhat);
-    for (size_t j = 0; j < c; j++)
-        io->hv[io->node->weight + j] = (ss_real)(sum_tdy_xhat[j] + sum_dy_txhat[j]);
-    rows_to_grad(c, sum_tdy, io->hv + io->node->bias);
-    ss_real *tdx = io->tdx[0], beta = (ss_real)io->beta[0];
-    if (!tdx) return;
-    coefficients k = tangent_coefficients(io, sum_dy, sum_dy_xhat, sum_tdy, sum_tdy_xhat, sum_dy_txhat);
-    for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < c; j++) {
-            size_t e = i * c + j;
-            ss_real delta = k.g[j] * dy[e], tdelta = k.tg[j] * dy[e] + k.g[j] * tdy[e];
-            ss_real txhat = tx ? k.s[j] * (tx[e] - k.mt[j] - xhat[e] * k.a[j]) : 0;
-            ss_real d = k.s[j] * (tdelta - k.tm1[j] - txhat * k.m2[j] - xhat[e] * k.tm2[j])
-                        - k.s2a[j] * (delta - k.m1[j] - xhat[e] * k.m2[j]);
-            tdx[e] = beta != 0 ? beta * tdx[e] + d : d;
-        }
+    size_t c = channels(io->node);
+    ss_norm_data b = data_of(io);
+    const double *s = io->stat + 2 * c, *mean_tx = io->tstat, *a = mean_tx + c;
+    double *dy = io->sums, *dy_xhat = dy + c, *tdy = dy + 2 * c, *tdy_xhat = dy + 3 * c, *dy_txhat = dy + 4 * c;
+    ss_norm_second_sums(&b, io->dy, io->tdy, io->tx[0], io->sums);
+    for (size_t j = 0; io->tx[0] && j < c; j++) /* sum(dy txhat) from sum(dy tx): no txhat is stored */
+        dy_txhat[j] = s[j] * (dy_txhat[j] - mean_tx[j] * dy[j] - a[j] * dy_xhat[j]);
+    for (size_t j = 0; j < c; j++) io->hv[io->node->weight + j] = (ss_real)(tdy_xhat[j] + dy_txhat[j]);
+    rows_to_grad(c, tdy, io->hv + io->node->bias);
+    if (!io->tdx[0]) return;
+    ss_real *k = (ss_real *)(io->sums + 5 * c);
+    second_factors(io, dy, dy_xhat, tdy, tdy_xhat, dy_txhat, k);
+    ss_norm_second_backward(&b, k, io->dy, io->tdy, io->tx[0], io->beta[0] != 0, io->tdx[0]);
 }
 
 static size_t saved_bytes(const ss_node *node, size_t n) { return node->overwrites_input ? 0 : n * node->size * sizeof(ss_real); }
 
 const layer_ops batch_norm_ops = {.type = "batch_norm", .plan = plan, .forward = forward, .backward = backward,
                                   .tangent = tangent, .tangent_backward = tangent_backward, .saved_bytes = saved_bytes,
-                                  .keeps_stat = true};
+                                  .keeps_stat = true, .fuses_relu = true};

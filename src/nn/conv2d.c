@@ -1,4 +1,4 @@
-/* conv2d.c - 2-D convolution (cross-correlation, as PyTorch's): y = conv(x, W) + b, W held as (out, kh, kw, in). */
+/* conv2d.c - 2-D convolution (cross-correlation, as PyTorch's): y = conv(x, W) + b, W held as (kh, kw, in, out). */
 #include "layer.h"
 
 static int plan(ss_net *net, ss_node *node, const ss_shape *in, ss_error *error)
@@ -28,11 +28,13 @@ static int plan(ss_net *net, ss_node *node, const ss_shape *in, ss_error *error)
 
 static size_t rows(const layer_io *io) { return io->n * (size_t)io->node->window.out_h * (size_t)io->node->window.out_w; }
 
+static const ss_real *bias_of(const ss_node *d, const ss_real *vector) { return d->has_bias ? vector + d->bias : NULL; }
+
 static void forward(const layer_io *io)
 {
     const ss_node *d = io->node;
-    ss_conv_forward(&d->window, io->n, io->x[0], io->pass->theta + d->weight, 0, io->y, io->work);
-    if (d->has_bias) ss_add_row(rows(io), (size_t)d->window.out_c, io->pass->theta + d->bias, io->y);
+    ss_factors f = {.x = io->x[0], .weight = io->pass->theta + d->weight};
+    ss_conv_forward(&d->window, io->n, 1, &f, bias_of(d, io->pass->theta), io->y, io->work);
 }
 
 static void bias_gradient(const layer_io *io, const ss_real *dy, ss_real *grad)
@@ -46,32 +48,31 @@ static void bias_gradient(const layer_io *io, const ss_real *dy, ss_real *grad)
 static void backward(const layer_io *io)
 {
     const ss_node *d = io->node;
+    ss_factors f = {.x = io->x[0], .weight = io->pass->theta + d->weight, .dy = io->dy};
     if (io->grad) {
-        ss_conv_backward_weight(&d->window, io->n, io->x[0], io->dy, 0, io->grad + d->weight, io->work);
+        ss_conv_backward_weight(&d->window, io->n, 1, &f, io->grad + d->weight, io->work);
         bias_gradient(io, io->dy, io->grad);
     }
-    if (io->dx[0])
-        ss_conv_backward_data(&d->window, io->n, io->dy, io->pass->theta + d->weight, io->beta[0], io->dx[0], io->work);
+    if (io->dx[0]) ss_conv_backward_data(&d->window, io->n, 1, &f, io->beta[0], io->dx[0], io->work);
 }
 
+/* Derivatives along v of what forward and backward compute: by the product rule two terms, the second only where the input
+ * has a tangent. */
 static void tangent(const layer_io *io)
 {
     const ss_node *d = io->node;
-    ss_conv_forward(&d->window, io->n, io->x[0], io->v + d->weight, 0, io->ty, io->work);
-    if (io->tx[0])
-        ss_conv_forward(&d->window, io->n, io->tx[0], io->pass->theta + d->weight, 1, io->ty, io->work);
-    if (d->has_bias) ss_add_row(rows(io), (size_t)d->window.out_c, io->v + d->bias, io->ty);
+    ss_factors f[] = {{.x = io->x[0], .weight = io->v + d->weight}, {.x = io->tx[0], .weight = io->pass->theta + d->weight}};
+    ss_conv_forward(&d->window, io->n, io->tx[0] ? 2 : 1, f, bias_of(d, io->v), io->ty, io->work);
 }
 
 static void tangent_backward(const layer_io *io)
 {
     const ss_node *d = io->node;
-    ss_conv_backward_weight(&d->window, io->n, io->x[0], io->tdy, 0, io->hv + d->weight, io->work);
-    if (io->tx[0]) ss_conv_backward_weight(&d->window, io->n, io->tx[0], io->dy, 1, io->hv + d->weight, io->work);
+    ss_factors f[] = {{.x = io->x[0], .weight = io->pass->theta + d->weight, .dy = io->tdy},
+                      {.x = io->tx[0], .weight = io->v + d->weight, .dy = io->dy}};
+    ss_conv_backward_weight(&d->window, io->n, io->tx[0] ? 2 : 1, f, io->hv + d->weight, io->work);
     bias_gradient(io, io->tdy, io->hv);
-    if (!io->tdx[0]) return;
-    ss_conv_backward_data(&d->window, io->n, io->tdy, io->pass->theta + d->weight, io->beta[0], io->tdx[0], io->work);
-    ss_conv_backward_data(&d->window, io->n, io->dy, io->v + d->weight, 1, io->tdx[0], io->work);
+    if (io->tdx[0]) ss_conv_backward_data(&d->window, io->n, 2, f, io->beta[0], io->tdx[0], io->work);
 }
 
 const layer_ops conv2d_ops = {.type = "conv2d", .plan = plan, .forward = forward, .backward = backward,

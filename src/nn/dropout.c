@@ -21,24 +21,17 @@ static void draw_mask(const layer_io *io, ss_real *mask)
     const ss_pass *pass = io->pass;
     size_t size = io->node->size, blocks = (size + 3) / 4;
     ss_stream stream = ss_stream_make(pass->seed, SS_FOR_DROPOUT, pass->step, io->node->draw);
-    uint64_t threshold = (uint64_t)(io->node->spec.p * 4294967296.0);
-    ss_real keep = (ss_real)(1 / (1 - io->node->spec.p));
     for (size_t i = 0; i < io->n; i++)
-        for (size_t b = 0; b < blocks; b++) {
-            uint32_t u[4];
-            ss_stream_block(&stream, (pass->first + i) * blocks + b, u);
-            for (size_t j = 0; j < 4 && 4 * b + j < size; j++)
-                mask[i * size + 4 * b + j] = u[j] < threshold ? 0 : keep;
-        }
+        ss_dropout_mask(&stream, (pass->first + i) * blocks, size, io->node->spec.p, mask + i * size);
 }
 
 /* out = beta out + mask in */
 static void apply(const layer_io *io, const ss_real *in, double beta, ss_real *out)
 {
-    const ss_real *mask = io->saved;
-    bool active = io->pass->dropout;
-    for (size_t i = 0, n = elements(io); i < n; i++)
-        out[i] = (beta != 0 ? out[i] : 0) + (active ? mask[i] * in[i] : in[i]);
+    size_t n = elements(io);
+    if (io->pass->dropout) ss_mask(n, io->saved, in, beta != 0, out);
+    else if (beta != 0) ss_add(n, in, out, false, out);
+    else memcpy(out, in, n * sizeof *out);
 }
 
 static void forward(const layer_io *io)

@@ -187,6 +187,8 @@ static void plan_buffers(ss_net *net, bool exact)
         const ss_node *in = &g->node[node->in[0]];
         bool free_input = node->in[0] != 0 && in->n_consumers == 1 && !in->ops->needs_output && !in->constant;
         node->in_place = free_input && node->ops->in_place;
+        node->fused = node->in_place && node->ops == &relu_ops && in->ops->fuses_relu;
+        g->node[node->in[0]].relu = node->fused;
         node->overwrites_input = free_input && node->ops == &batch_norm_ops && !in->in_place;
         node->window.exact = exact;
         size_t work = node->ops == &conv2d_ops ? ss_conv_work(&node->window) : 0;

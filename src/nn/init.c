@@ -8,9 +8,9 @@ size_t tensor_index(const ss_param *p, size_t e)
 {
     if (p->n_dims == 2) return e % p->dim[1] * p->dim[0] + e / p->dim[1];   /* (out, in) -> (in, out) */
     if (p->n_dims != 4) return e;
-    size_t in = p->dim[1], area = p->dim[2] * p->dim[3];   /* e = ((o in) + i) area + a  ->  ((o area) + a) in + i */
+    size_t out = p->dim[0], in = p->dim[1], area = p->dim[2] * p->dim[3]; /* (o in + i) area + a  ->  (a in + i) out + o */
     size_t a = e % area, i = e / area % in, o = e / area / in;
-    return (o * area + a) * in + i;
+    return (a * in + i) * out + o;
 }
 
 void ss_net_export(const ss_net *net, size_t tensor, const ss_real *vector, ss_real *out)

@@ -45,6 +45,7 @@ typedef struct layer_ops {
     bool needs_output;                    /* later passes read y: nobody may overwrite it */
     bool in_place;                        /* may overwrite its input where nobody else needs that */
     bool keeps_stat;
+    bool fuses_relu;                      /* can apply a ReLU that follows in place: node->relu */
 } layer_ops;
 
 struct ss_node {
@@ -61,6 +62,7 @@ struct ss_node {
     bool constant;                        /* no parameter upstream or here: no delta, no tangent */
     bool adds_delta[MAX_INPUTS];          /* a later consumer of in[k] has written its delta already */
     bool in_place;                        /* y is x[0] */
+    bool relu, fused;                     /* applies the ReLU that follows; is such a ReLU */
     bool overwrites_input;                /* batch norm: the normalised values replace x[0] */
     int n_consumers;
     uint32_t draw;                        /* dropout: which of the network's dropout layers */
@@ -89,21 +91,27 @@ const loss_ops *loss_find(const char *name);
 /* Appends a tensor of theta (or of the running statistics); returns its offset there. -1 in *failed: memory. */
 size_t tensor_add(ss_net *net, const ss_node *node, const char *suffix, int n_dims, const size_t *dim, bool is_stat,
                   bool *failed);
-/* Where element e of PyTorch's order lies within the tensor as we hold it: linear (in, out), convolutions (out, kh, kw,
- * in). */
+/* Where element e of PyTorch's order lies within the tensor as we hold it: linear (in, out), convolutions (kh, kw, in,
+ * out). */
 size_t tensor_index(const ss_param *p, size_t e);
 void rows_to_grad(size_t n, const double *sum, ss_real *grad);
 
 /* The passes' view of a tape and a scratch. */
 struct ss_tape {
     size_t capacity;
-    bool with_backward;
     ss_arena arena;
-    ss_real **y, **dy;                    /* per node */
+    ss_real **y;                          /* per node */
+    ss_real **dy;                         /* per node, of the attached deltas; NULL: none */
+    ss_deltas *own;
     void **saved;
     double **stat;
     const ss_real *logits;                /* of the last forward pass */
     uint8_t *label;
+};
+struct ss_deltas {
+    size_t capacity;
+    ss_arena arena;
+    ss_real **dy;                         /* per node */
 };
 struct ss_scratch {
     ss_arena arena;

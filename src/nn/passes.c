@@ -9,9 +9,9 @@
 static layer_io io_make(const ss_net *net, const ss_pass *pass, const ss_tape *tape, ss_scratch *scratch, int i)
 {
     const ss_node *d = &net->graph->node[i];
-    layer_io io = {.node = d, .pass = pass, .n = pass->n, .y = tape->y[i], .dy = tape->dy[i], .saved = tape->saved[i],
-                   .stat = tape->stat[i], .work = scratch->work, .sums = scratch->sums, .tstat = scratch->tstat[i],
-                   .ty = scratch->ty[i], .tdy = scratch->tdy[i]};
+    layer_io io = {.node = d, .pass = pass, .n = pass->n, .y = tape->y[i], .dy = tape->dy ? tape->dy[i] : NULL,
+                   .saved = tape->saved[i], .stat = tape->stat[i], .work = scratch->work, .sums = scratch->sums,
+                   .tstat = scratch->tstat[i], .ty = scratch->ty[i], .tdy = scratch->tdy[i]};
     for (int k = 0; k < d->n_in; k++) {
         io.x[k] = tape->y[d->in[k]];
         io.tx[k] = scratch->ty[d->in[k]];       /* NULL for constants: they have no tangent */
@@ -55,7 +55,7 @@ void ss_net_backward(const ss_net *net, const ss_pass *pass, double scale, ss_ta
 {
     const ss_graph *g = net->graph;
     int last = g->n_nodes - 1;
-    assert(tape->with_backward);
+    assert(tape->dy);
     g->loss->delta(pass->n, (size_t)net->n_classes, tape->y[last], tape->label, scale, tape->dy[last]);
     for (int i = last; i > 0; i--) {
         const ss_node *d = &g->node[i];
@@ -72,7 +72,7 @@ void ss_net_hessian_product(const ss_net *net, const ss_pass *pass, double scale
 {
     const ss_graph *g = net->graph;
     int last = g->n_nodes - 1;
-    assert(tape->with_backward && scratch->ty[last]);
+    assert(tape->dy && scratch->ty[last]);
     for (int i = 1; i <= last; i++) {
         if (g->node[i].constant) continue;
         layer_io io = io_make(net, pass, tape, scratch, i);

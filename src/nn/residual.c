@@ -1,5 +1,7 @@
 /* residual.c - the sum that ends a residual block: y = body + shortcut. Either may lack a tangent (data straight from the
- * input); the delta goes to both. */
+ * input); the delta goes to both. A ReLU that follows is applied here. */
+#include <string.h>
+
 #include "layer.h"
 
 static int plan(ss_net *net, ss_node *node, const ss_shape *in, ss_error *error)
@@ -15,19 +17,26 @@ static int plan(ss_net *net, ss_node *node, const ss_shape *in, ss_error *error)
 
 static size_t elements(const layer_io *io) { return io->n * io->node->size; }
 
-static void sum(size_t n, const ss_real *a, const ss_real *b, ss_real *y)
+static void forward(const layer_io *io) { ss_add(elements(io), io->x[0], io->x[1], io->node->relu, io->y); }
+
+static void tangent(const layer_io *io)
 {
-    for (size_t i = 0; i < n; i++) y[i] = (a ? a[i] : 0) + (b ? b[i] : 0);
+    const ss_real *a = io->tx[0] ? io->tx[0] : io->tx[1], *b = io->tx[0] ? io->tx[1] : NULL;
+    if (io->node->relu) {
+        ss_relu_gate(elements(io), io->y, a, false, io->ty);
+        if (b) ss_relu_gate(elements(io), io->y, b, true, io->ty);
+    } else if (b) ss_add(elements(io), a, b, false, io->ty);
+    else memcpy(io->ty, a, elements(io) * sizeof *a);
 }
-
-static void forward(const layer_io *io) { sum(elements(io), io->x[0], io->x[1], io->y); }
-
-static void tangent(const layer_io *io) { sum(elements(io), io->tx[0], io->tx[1], io->ty); }
 
 static void hand_down(const layer_io *io, const ss_real *dy, ss_real *const *dx)
 {
-    for (int k = 0; k < 2; k++)
-        if (dx[k]) sum(elements(io), dy, io->beta[k] != 0 ? dx[k] : NULL, dx[k]);
+    for (int k = 0; k < 2; k++) {
+        if (!dx[k]) continue;
+        if (io->node->relu) ss_relu_gate(elements(io), io->y, dy, io->beta[k] != 0, dx[k]);
+        else if (io->beta[k] != 0) ss_add(elements(io), dy, dx[k], false, dx[k]);
+        else memcpy(dx[k], dy, elements(io) * sizeof *dy);
+    }
 }
 
 static void backward(const layer_io *io) { hand_down(io, io->dy, io->dx); }
@@ -35,4 +44,4 @@ static void backward(const layer_io *io) { hand_down(io, io->dy, io->dx); }
 static void tangent_backward(const layer_io *io) { hand_down(io, io->tdy, io->tdx); }
 
 const layer_ops add_ops = {.type = "add", .plan = plan, .forward = forward, .backward = backward, .tangent = tangent,
-                           .tangent_backward = tangent_backward};
+                           .tangent_backward = tangent_backward, .fuses_relu = true};

@@ -14,9 +14,11 @@ typedef struct ss_basis {
 int ss_basis_init(ss_basis *basis, size_t n, size_t rows, ss_error *error);
 void ss_basis_finish(ss_basis *basis); /* a zeroed one is fine */
 ss_real *ss_basis_row(const ss_basis *basis, size_t row);
-/* Makes w (n) orthogonal to rows 0..m-1 by two passes of classical Gram-Schmidt; h (m) = the coefficients taken out, both
- * passes together. Returns the norm that is left. */
-double ss_basis_orthogonalise(ss_basis *basis, size_t m, ss_real *w, double *h);
+/* Makes w (n) orthogonal to rows 0..m-1; h (m) = the coefficients taken out. Returns the norm that is left. w is known to
+ * lie mainly along rows last..m-1 (in Lanczos the last two): those go first, then one pass of classical Gram-Schmidt takes
+ * what is left along all of them, and where that still cancels, a second one (Kahan's "twice is enough"). last == m: only
+ * passes over all rows. */
+double ss_basis_orthogonalise(ss_basis *basis, size_t m, size_t last, ss_real *w, double *h);
 /* out (n) = sum over i < m of coefficient[i] * row i, summed in double and rounded once. */
 void ss_basis_combine(const ss_basis *basis, size_t m, const double *coefficient, ss_real *out);
 /* Rows 0..p-1 become the p combinations of rows 0..m-1 whose coefficients are rows of s (p, m; row length lds), which may

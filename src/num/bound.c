@@ -6,7 +6,13 @@
  * and has norm 1. If gamma is v's component along the top eigenvector, |p_k(lambda_max)| |gamma| <= 1. Above its largest
  * root, the largest Ritz value, p_k increases; so where |gamma| >= delta, lambda_max is at most the t there with
  * p_k(t) = 1/delta. For v uniform on the sphere of R^n the density of gamma is c (1 - x^2)^((n-3)/2),
- * c = Gamma(n/2) / (sqrt(pi) Gamma((n-1)/2)), at most c for n >= 3: P(|gamma| < delta) <= 2 c delta = risk. */
+ * c = Gamma(n/2) / (sqrt(pi) Gamma((n-1)/2)), at most c for n >= 3: P(|gamma| < delta) <= 2 c delta = risk.
+ *
+ * A warm start (a u + b z) / r, with u any unit vector, z uniform on the sphere and drawn after u and the operator were
+ * fixed, r the norm that came out: gamma = (a <u,x> + b <z,x>) / r for the top eigenvector x, and |gamma| < delta b / r
+ * means that <z,x> lies in an interval of length 2 delta. Wherever that interval is, its probability is at most 2 c delta,
+ * given u: so with probability >= 1 - risk, |gamma| >= delta b / r. The bound holds as before with delta times the share
+ * b / r; as p_k grows geometrically, that costs little. What it needs is a new z for every check. */
 #include "bound.h"
 
 #include <assert.h>
@@ -33,12 +39,13 @@ void ss_krylov_add(ss_krylov *k, double alpha, double beta)
     k->beta[k->n++] = beta;
 }
 
-/* delta with P(|gamma| < delta) <= risk. */
-static double smallest_component(size_t n, double risk)
+/* delta such that z's component lies within delta of 0 (all: of any place) with probability at most risk. */
+static double smallest_component(size_t n, double risk, bool anywhere)
 {
-    if (n == 1) return 1;
-    if (n == 2) return sin(acos(-1) / 2 * risk);
-    double half = (double)n / 2, log_c = lgamma(half) - lgamma(half - 0.5) - 0.5 * log(acos(-1));
+    const double pi = acos(-1);
+    if (n == 1) return 1;         /* +-1: no interval shorter than 2 holds both */
+    if (n == 2) return anywhere ? 0.5 * (1 - cos(pi * risk)) : sin(pi / 2 * risk); /* densest at +-1 */
+    double half = (double)n / 2, log_c = lgamma(half) - lgamma(half - 0.5) - 0.5 * log(pi);
     return 0.5 * risk * exp(-log_c);
 }
 
@@ -74,7 +81,7 @@ static double largest_ritz_value(const ss_krylov *k, double low, double high)
     return high;
 }
 
-double ss_krylov_upper(const ss_krylov *k, size_t n, double risk)
+double ss_krylov_upper(const ss_krylov *k, size_t n, double risk, double share)
 {
     assert(risk > 0 && risk < 1);
     if (k->n == 0) return NAN;
@@ -85,7 +92,7 @@ double ss_krylov_upper(const ss_krylov *k, size_t n, double risk)
         if (k->alpha[j] + left + right > high) high = k->alpha[j] + left + right;
     }
     if (k->beta[k->n - 1] == 0) return largest_ritz_value(k, low, high);
-    double target = 1 / smallest_component(n, risk), step = high - low + k->beta[k->n - 1];
+    double target = 1 / (share * smallest_component(n, risk, share < 1)), step = high - low + k->beta[k->n - 1];
     while (is_below(k, high, target)) {
         high += step;
         step *= 2;

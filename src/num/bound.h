@@ -12,8 +12,9 @@ typedef struct ss_krylov {        /* the tridiagonal matrix of the first cycle: 
 int ss_krylov_init(ss_krylov *k, size_t capacity, ss_error *error);
 void ss_krylov_finish(ss_krylov *k);
 void ss_krylov_add(ss_krylov *k, double alpha, double beta); /* ignored when full */
-/* The largest eigenvalue of an operator on R^n is below this with probability >= 1 - risk over start vectors that are
- * uniform on the sphere. NaN where no step was made. */
-double ss_krylov_upper(const ss_krylov *k, size_t n, double risk);
+/* The largest eigenvalue of an operator on R^n is below this with probability >= 1 - risk over start vectors. share 1: the
+ * start is uniform on the sphere. Less: it is c u + share z of norm 1, z uniform on the sphere and independent of u, of c
+ * and of the operator; u and c may be anything. NaN where no step was made. */
+double ss_krylov_upper(const ss_krylov *k, size_t n, double risk, double share);
 
 #endif

@@ -16,7 +16,7 @@ extern const ss_kernels ss_kernels_v4;
 const ss_kernels *ss_kernel = &ss_kernels_base;
 
 /* Best first. cpuid tells what the processor has, xgetbv (which the builtin asks too) what the system saves. */
-static size_t list_usable(const ss_kernels *list[3])
+size_t ss_kernels_list(const ss_kernels *list[3])
 {
     size_t n = 0;
 #if defined(SS_HAVE_V3) || defined(SS_HAVE_V4)
@@ -39,7 +39,7 @@ static size_t list_usable(const ss_kernels *list[3])
 __attribute__((constructor)) static void choose(void)
 {
     const ss_kernels *list[3];
-    size_t n = list_usable(list);
+    size_t n = ss_kernels_list(list);
     const char *wanted = getenv("SHARPSWEEP_ISA");
     ss_kernel = list[0];
     for (size_t i = 0; wanted && i < n; i++)

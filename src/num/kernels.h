@@ -20,6 +20,12 @@ typedef struct gemm_call {
     ss_real *c;
 } gemm_call;
 
+/* Winograd's tiles first .. first+n-1 of images (h, w, ld), of whose channels c from a pointer on are taken: tile (i,j) begins
+ * at row 4i - pad, column 4j - pad. Element (k, tile, channel) of the planes stands at k * plane + tile * c + channel. */
+typedef struct wino_tiles { int h, w, pad; size_t ld, c, across, per_image, first, n, plane; } wino_tiles;
+/* A block of the transformed weights: U_k (rows, columns) at k * plane, of input channels x output channels. */
+typedef struct wino_weights { size_t c, out_c, row, rows, column, columns, plane; } wino_weights;
+
 typedef struct ss_kernels {
     const char *isa;
 #define K(name, args) void (*name) args;
@@ -28,6 +34,7 @@ typedef struct ss_kernels {
 } ss_kernels;
 
 extern const ss_kernels *ss_kernel;
+size_t ss_kernels_list(const ss_kernels *list[3]); /* those that this processor can run, best first */
 
 #define SS_JOIN_TOO(a, b) a##_##b
 #define SS_JOIN(a, b) SS_JOIN_TOO(a, b)

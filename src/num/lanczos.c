@@ -6,9 +6,13 @@
  * next basis vector, and the next product fills in its couplings. Throughout, H V = V T + beta v_next e_last', so that a
  * Ritz vector u = V s has ||Hu - theta u|| = beta |s_last|: the estimate that says when to stop.
  *
- * The estimate is never what is reported. When it says so, and also at the limit of products (k of them are held back),
- * each of the k Ritz vectors is multiplied by H once more: lambda = u'Hu and ||Hu - lambda u|| are the certificate. A pair
- * that fails goes on, with ever longer pauses between certificates, since in float the tolerance may be out of reach.
+ * The estimate is never what is reported. The certificate is lambda = u'Hu and ||Hu - lambda u|| of the vectors as they are:
+ * Hu is the same combination of the products H v as u is of the v, and each H v is, to rounding, what orthogonalisation
+ * took it apart into: coefficients of T and beta v_next. So Hu - lambda u is combined from the basis, its norm is taken,
+ * and an allowance for rounding (of ss_real, times ||H||) is part of the residual. That costs no product. Where the
+ * allowance is not small against the tolerance, and where a vector of the basis is not a product's (the check below), each
+ * of the k Ritz vectors is multiplied by H once more instead; k products are held back for that. A pair that fails goes
+ * on, with ever longer pauses between certificates, since in float the tolerance may be out of reach.
  *
  * When beta vanishes the basis spans an invariant subspace, and a fresh random vector goes on from there. A Krylov space
  * holds one copy of each eigenvalue, so with k > 1 the certified pairs are put to a check: they are kept, and a fresh start
@@ -17,6 +21,7 @@
 #include "basis.h"
 #include "bound.h"
 #include "eigen.h"
+#include "kernels.h"
 
 #include <assert.h>
 #include <float.h>
@@ -31,6 +36,9 @@
 /* Relative to ||H||: what is left of a vector inside the basis's span; an eigenvalue that is zero to working precision. */
 #define BREAKDOWN (8 * EPSILON)
 #define ZERO (64 * EPSILON)
+/* A warm start: so much of the given vector, and so much of a random one, both of norm 1. */
+#define WARM_KEPT 0.9
+#define WARM_RANDOM 0.44
 
 typedef struct solver {
     ss_operator *op;
@@ -39,13 +47,18 @@ typedef struct solver {
     size_t limit;                 /* of the basis, before a restart */
     const ss_lanczos_options *options;
     ss_lanczos_result *result;
-    ss_basis basis;               /* limit + 1 vectors, and a last one for the certificate's products */
+    ss_basis basis;               /* limit + 1 vectors, and a last one for certificates; the work's, where one was given */
     ss_eigen_work eigen;
     size_t m;                     /* rows of V that H was applied to; row m is the next vector */
     double beta;                  /* norm of the residual that became row m; 0 if row m is a fresh vector */
     double *t;                    /* (limit, limit), lower triangle; row length `limit` */
-    double *s, *theta, *h;        /* eigenvectors of T in rows, its eigenvalues ascending, orthogonalisation coefficients */
+    double *below;                /* (limit) H v_j's coefficient of row kept (j < kept) or j + 1 (else) */
+    size_t kept;                  /* Ritz vectors of the last restart; 0 before one */
+    bool recurrent;               /* T and `below` are all of H V: every row is a product's, or a restart's combination */
+    double *s, *theta, *h;        /* eigenvectors of T in rows, its eigenvalues ascending, (limit + 1) coefficients */
     double norm;                  /* a lower estimate of ||H||: the largest |Ritz value| and ||Hv|| seen */
+    double wanted;                /* the least size of the k largest Ritz values at the last look; 0: T has fewer */
+    double share;                 /* of the random vector in the start vector, see ss_krylov_upper; 1: it is all of it */
     uint64_t n_fresh;             /* random vectors drawn */
     bool spanned;                 /* V spans R^n: T holds every eigenvalue */
     bool certified;               /* the result's pairs hold with the tolerance, and only their completeness is checked */
@@ -66,10 +79,23 @@ static size_t products_left(const solver *s)
     return max > products(s) ? max - products(s) : 0;
 }
 
+/* What the recurrence says of a unit vector's product is off by as much: every v, and every H v in its parts, was rounded to
+ * ss_real a few times, independently. */
+static double rounding(const solver *s)
+{
+    return 8 * EPSILON * s->norm * sqrt(1 + (double)products(s));
+}
+
+/* Certificates need no products of their own: rounding is small against the residuals that are asked for. */
+static bool certifies_itself(const solver *s)
+{
+    return s->recurrent && 10 * rounding(s) <= s->options->tolerance * s->wanted;
+}
+
 /* One more product for the basis leaves enough for the certificate of what it then holds. */
 static bool can_extend(const solver *s)
 {
-    size_t reserve = s->m + 1 < s->k ? s->m + 1 : s->k;
+    size_t reserve = certifies_itself(s) ? 0 : s->m + 1 < s->k ? s->m + 1 : s->k;
     return products_left(s) > reserve;
 }
 
@@ -91,20 +117,43 @@ static int multiply(solver *s, const ss_real *v, ss_real *hv, ss_error *error)
     return 0;
 }
 
+/* v (n) = the next random vector, of norm 1. */
+static void draw(solver *s, ss_real *v)
+{
+    for (double norm = 0; norm == 0;) { /* a vector of zeros is redrawn */
+        ss_stream stream = ss_stream_make(s->options->seed, SS_FOR_LANCZOS, s->options->check, (uint32_t)s->n_fresh++);
+        ss_kernel->normals(&stream, s->n, v);
+        norm = ss_norm(s->n, v);
+        if (norm > 0) ss_scale(s->n, 1 / norm, v);
+    }
+}
+
 /* Row m = a random unit vector orthogonal to rows 0..m-1. */
 static void draw_fresh(solver *s)
 {
     ss_real *v = ss_basis_row(&s->basis, s->m);
-    for (double left = 0; left < 0.5;) { /* what cancellation left is orthogonalised again; a vector of zeros is redrawn */
-        if (left == 0) {
-            ss_stream stream = ss_stream_make(s->options->seed, SS_FOR_LANCZOS, s->n_fresh++, 0);
-            for (size_t i = 0; i < s->n; i++) v[i] = (ss_real)ss_stream_normal(&stream, i);
-            ss_scale(s->n, 1 / ss_norm(s->n, v), v);
-        }
-        left = ss_basis_orthogonalise(&s->basis, s->m, v, s->h);
+    for (double left = 0; left < 0.5;) { /* what cancellation left is orthogonalised again */
+        if (left == 0) draw(s, v);
+        left = ss_basis_orthogonalise(&s->basis, s->m, s->m, v, s->h);
         if (left > 0) ss_scale(s->n, 1 / left, v);
     }
     s->beta = 0;
+}
+
+/* Row 0: random, or near the vector that the caller has from the last check. */
+static void draw_start(solver *s)
+{
+    const ss_real *near = s->options->start;
+    double size = near ? ss_norm(s->n, near) : 0;
+    s->share = 1;
+    draw_fresh(s);
+    if (!(size > 0 && isfinite(size))) return;
+    ss_real *v = ss_basis_row(&s->basis, 0);
+    ss_scale(s->n, WARM_RANDOM, v);
+    ss_axpy(s->n, WARM_KEPT / size, near, v);
+    double norm = ss_norm(s->n, v); /* at least WARM_KEPT - WARM_RANDOM */
+    ss_scale(s->n, 1 / norm, v);
+    s->share = WARM_RANDOM / norm;
 }
 
 /* One product: row m joins the projected matrix, and the next row is what H brings that is new. */
@@ -113,10 +162,11 @@ static int extend(solver *s, ss_error *error)
     ss_real *next = ss_basis_row(&s->basis, s->m + 1);
     int rc = multiply(s, ss_basis_row(&s->basis, s->m), next, error);
     if (rc != 0 || s->broken) return rc;
-    s->beta = ss_basis_orthogonalise(&s->basis, s->m + 1, next, s->h);
+    s->beta = ss_basis_orthogonalise(&s->basis, s->m + 1, s->m > s->kept ? s->m - 1 : 0, next, s->h);
     bool exhausted = s->m + 1 == s->n || s->beta <= BREAKDOWN * s->norm;
     if (s->n_fresh == 1 && s->krylov.n == s->m) ss_krylov_add(&s->krylov, s->h[s->m], exhausted ? 0 : s->beta);
     memcpy(s->t + s->m * s->limit, s->h, (s->m + 1) * sizeof *s->h);
+    s->below[s->m] = exhausted ? 0 : s->beta;
     s->m++;
     s->current = false;
     if (s->m == s->n) {
@@ -138,6 +188,8 @@ static int solve_projection(solver *s, ss_error *error)
     double low = fabs(s->theta[0]), high = fabs(s->theta[s->m - 1]);
     if (low > s->norm) s->norm = low;
     if (high > s->norm) s->norm = high;
+    s->wanted = s->m < s->k ? 0 : high;
+    for (size_t i = s->m; i-- > 0 && s->m - i <= s->k;) s->wanted = fmin(s->wanted, fabs(s->theta[i]));
     return 0;
 }
 
@@ -156,12 +208,13 @@ static double ritz_residual(const solver *s, size_t i)
     return s->beta * fabs(ritz_vector(s, i)[s->m - 1]);
 }
 
-/* The k best Ritz pairs have converged by their estimates (with a margin: a failed certificate costs k products). */
+/* The k best Ritz pairs have converged by their estimates (with a margin: a failed certificate may cost k products). */
 static bool looks_converged(const solver *s)
 {
+    double margin = certifies_itself(s) ? 0.99 : 0.9;
     if (s->m < s->k) return false;
     for (size_t i = 0; i < s->k; i++)
-        if (!small_residual(s, ritz_residual(s, i), ritz_value(s, i), 0.9 * s->options->tolerance)) return false;
+        if (!small_residual(s, ritz_residual(s, i), ritz_value(s, i), margin * s->options->tolerance)) return false;
     return true;
 }
 
@@ -198,12 +251,18 @@ static void swap_pairs(solver *s, size_t i, size_t j)
     }
 }
 
-/* lambda = u'Hu and the residual of pair i, by one product. *good: within the tolerance. */
-static int certify_pair(solver *s, size_t i, bool *good, ss_error *error)
+/* Pair i of the result: lambda and ||Hu - lambda u||. *good: within the tolerance. */
+static void note_pair(solver *s, size_t i, double lambda, double residual, bool *good)
 {
-    ss_lanczos_result *r = s->result;
-    ss_real *u = r->eigenvector + i * s->n, *hu = ss_basis_row(&s->basis, s->limit + 1);
-    ss_scale(s->n, 1 / ss_norm(s->n, u), u);
+    if (!small_residual(s, residual, lambda, s->options->tolerance)) *good = false;
+    s->result->eigenvalue[i] = lambda;
+    s->result->residual[i] = residual == 0 ? 0 : residual / fabs(lambda);
+}
+
+/* By one product. */
+static int certify_by_product(solver *s, size_t i, const ss_real *u, bool *good, ss_error *error)
+{
+    ss_real *hu = ss_basis_row(&s->basis, s->limit + 1);
     int rc = multiply(s, u, hu, error);
     if (rc != 0 || s->broken) return rc;
     double lambda = ss_dot(s->n, u, hu) / ss_dot(s->n, u, u);
@@ -212,11 +271,26 @@ static int certify_pair(solver *s, size_t i, bool *good, ss_error *error)
         double d = (double)hu[e] - lambda * (double)u[e];
         residual2 += d * d;
     }
-    double residual = sqrt(residual2);
-    if (!small_residual(s, residual, lambda, s->options->tolerance)) *good = false;
-    r->eigenvalue[i] = lambda;
-    r->residual[i] = residual == 0 ? 0 : residual / fabs(lambda);
+    note_pair(s, i, lambda, sqrt(residual2), good);
     return 0;
+}
+
+/* By the products that the basis was made of: u = V y, H V = V_next G, so Hu - lambda u = V_next (G y - lambda y). */
+static void certify_by_recurrence(solver *s, size_t i, bool *good)
+{
+    const double *y = ritz_vector(s, i);
+    double *c = s->h, lambda = 0; /* c (m + 1) = G y: T's columns from the diagonal up, and what is below */
+    memset(c, 0, (s->m + 1) * sizeof *c);
+    for (size_t j = 0; j < s->m; j++) {
+        for (size_t r = 0; r <= j; r++) c[r] += s->t[j * s->limit + r] * y[j];
+        c[j < s->kept ? s->kept : j + 1] += s->below[j] * y[j];
+    }
+    for (size_t j = 0; j < s->m; j++) lambda += c[j] * y[j];
+    for (size_t j = 0; j < s->m; j++) c[j] -= lambda * y[j];
+    ss_real *r = ss_basis_row(&s->basis, s->limit + 1);
+    ss_basis_combine(&s->basis, s->m + (c[s->m] != 0), c, r);
+    double residual = hypot(ss_norm(s->n, r), rounding(s));
+    note_pair(s, i, lambda, residual, good);
 }
 
 /* Certifies the best Ritz vectors: k of them, fewer where V has fewer or the limit is too near. Before any product of
@@ -224,13 +298,17 @@ static int certify_pair(solver *s, size_t i, bool *good, ss_error *error)
 static int certify(solver *s, ss_error *error)
 {
     size_t found = s->m == 0 ? 1 : s->m < s->k ? s->m : s->k, affordable = products_left(s);
-    if (found > affordable) found = affordable;
+    bool by_recurrence = s->m > 0 && (certifies_itself(s) || (s->recurrent && affordable < found));
+    if (!by_recurrence && found > affordable) found = affordable;
     bool good = found == s->k;
     for (size_t i = 0; i < found; i++) {
         ss_real *u = s->result->eigenvector + i * s->n;
         if (s->m > 0) ss_basis_combine(&s->basis, s->m, ritz_vector(s, i), u);
         else memcpy(u, ss_basis_row(&s->basis, 0), s->n * sizeof *u);
-        int rc = certify_pair(s, i, &good, error);
+        ss_scale(s->n, 1 / ss_norm(s->n, u), u);
+        int rc = 0;
+        if (by_recurrence) certify_by_recurrence(s, i, &good);
+        else rc = certify_by_product(s, i, u, &good, error);
         if (rc != 0 || s->broken) return rc;
         for (size_t j = i; j > 0 && s->result->eigenvalue[j] > s->result->eigenvalue[j - 1]; j--) swap_pairs(s, j, j - 1);
     }
@@ -253,6 +331,8 @@ static void start_check(solver *s)
         s->t[i * s->limit + i] = s->result->eigenvalue[i];
     }
     s->m = s->k;
+    s->recurrent = false; /* what H makes of these vectors beside lambda u, T does not say */
+    s->kept = s->k;
     draw_fresh(s);
 }
 
@@ -263,8 +343,11 @@ static void restart(solver *s)
     ss_basis_rotate(&s->basis, s->m, keep, ritz_vector(s, 0), -(ptrdiff_t)s->m);
     memcpy(ss_basis_row(&s->basis, keep), ss_basis_row(&s->basis, s->m), s->n * sizeof(ss_real));
     memset(s->t, 0, s->limit * s->limit * sizeof *s->t);
-    for (size_t i = 0; i < keep; i++) s->t[i * s->limit + i] = ritz_value(s, i);
-    s->m = keep;
+    for (size_t i = 0; i < keep; i++) {
+        s->t[i * s->limit + i] = ritz_value(s, i);
+        s->below[i] = s->beta * ritz_vector(s, i)[s->m - 1];
+    }
+    s->m = s->kept = keep;
 }
 
 /* Solving the projection costs m^3, so a large basis is looked at in strides. */
@@ -293,7 +376,7 @@ static int judge(solver *s, bool *done, ss_error *error)
 
 static int iterate(solver *s, ss_error *error)
 {
-    draw_fresh(s);
+    draw_start(s);
     while (!s->spanned && can_extend(s)) {
         bool done;
         int rc = extend(s, error);
@@ -309,32 +392,65 @@ static int iterate(solver *s, ss_error *error)
     return certify(s, error);
 }
 
+struct ss_lanczos_work { ss_basis basis; };
+
+/* Vectors that the basis holds before a restart. */
+static size_t basis_limit(size_t n, const ss_lanczos_options *o)
+{
+    size_t k = (size_t)o->k < n ? (size_t)o->k : n, limit = o->basis > 0 ? (size_t)o->basis : 2 * k + 20;
+    if (limit < k + 2) limit = k + 2; /* k kept, one to extend, one more */
+    return limit < n ? limit : n;
+}
+
+bool ss_lanczos_work_fits(const ss_lanczos_work *work, size_t n, const ss_lanczos_options *options)
+{
+    return work->basis.n == n && work->basis.rows == basis_limit(n, options) + 2;
+}
+
+ss_lanczos_work *ss_lanczos_work_create(size_t n, const ss_lanczos_options *options, ss_error *error)
+{
+    ss_lanczos_work *work = ss_alloc(1, sizeof *work);
+    if (!work) ss_fail(error, "no memory for a solver");
+    else if (ss_basis_init(&work->basis, n, basis_limit(n, options) + 2, error) == 0) return work;
+    ss_free(work);
+    return NULL;
+}
+
+void ss_lanczos_work_destroy(ss_lanczos_work *work)
+{
+    if (work) ss_basis_finish(&work->basis);
+    ss_free(work);
+}
+
 static int solver_init(solver *s, ss_error *error)
 {
     const ss_lanczos_options *o = s->options;
-    size_t limit = o->basis > 0 ? (size_t)o->basis : 2 * s->k + 20;
-    if (limit < s->k + 2) limit = s->k + 2; /* k kept, one to extend, one more */
-    if (limit > s->n) limit = s->n;
+    size_t limit = basis_limit(s->n, o);
     s->limit = limit;
     s->t = ss_alloc(limit * limit, sizeof *s->t);
     s->s = ss_alloc(limit * limit, sizeof *s->s);
     s->theta = ss_alloc(limit, sizeof *s->theta);
     s->h = ss_alloc(limit + 1, sizeof *s->h);
-    if (!s->t || !s->s || !s->theta || !s->h)
+    s->below = ss_alloc(limit, sizeof *s->below);
+    if (!s->t || !s->s || !s->theta || !s->h || !s->below)
         return ss_fail(error, "no memory for a projected matrix of %zu x %zu", limit, limit);
     if (ss_eigen_work_init(&s->eigen, limit, error) != 0 || ss_krylov_init(&s->krylov, limit, error) != 0) return -1;
-    return ss_basis_init(&s->basis, s->n, limit + 2, error);
+    if (!o->work) return ss_basis_init(&s->basis, s->n, limit + 2, error);
+    assert(ss_lanczos_work_fits(o->work, s->n, o));
+    s->basis = o->work->basis;
+    return 0;
 }
 
 static void solver_finish(solver *s)
 {
-    ss_basis_finish(&s->basis);
+    if (!s->options->work) ss_basis_finish(&s->basis);
     ss_eigen_work_finish(&s->eigen);
     ss_krylov_finish(&s->krylov);
     ss_free(s->t);
     ss_free(s->s);
     ss_free(s->theta);
     ss_free(s->h);
+    ss_free(s->below);
 }
 
 static int result_init(ss_lanczos_result *r, size_t n, size_t k, ss_error *error)
@@ -353,13 +469,13 @@ int ss_lanczos(ss_operator *op, void *ctx, size_t n, const ss_lanczos_options *o
 {
     assert(n >= 1 && options->k >= 1);
     size_t k = (size_t)options->k < n ? (size_t)options->k : n;
-    solver s = {.op = op, .ctx = ctx, .n = n, .k = k, .options = options, .result = result};
+    solver s = {.op = op, .ctx = ctx, .n = n, .k = k, .options = options, .result = result, .recurrent = true};
     int rc = result_init(result, n, k, error);
     if (rc == 0) rc = solver_init(&s, error);
     if (rc == 0) rc = iterate(&s, error);
     if (rc == 0) {
         result->converged = s.certified && !s.broken;
-        if (options->risk > 0 && !s.broken) result->upper = ss_krylov_upper(&s.krylov, n, options->risk);
+        if (options->risk > 0 && !s.broken) result->upper = ss_krylov_upper(&s.krylov, n, options->risk, s.share);
         for (size_t i = 0; s.broken && i < k; i++) result->eigenvalue[i] = result->residual[i] = NAN;
     } else {
         ss_lanczos_finish(result);

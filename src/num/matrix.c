@@ -1,4 +1,4 @@
-/* matrix.c - products through CBLAS, column sums, threads. */
+/* matrix.c - products, by our own kernels or through CBLAS. */
 #include "kernels.h"
 
 #include <assert.h>
@@ -102,49 +102,4 @@ void ss_gemm_row(ss_transpose ta, ss_transpose tb, size_t m, size_t n, size_t k,
     gemm_call call = {.m = m, .n = n, .k = k, .a = a, .b = b, .lda = lda, .ldb = ldb, .ldc = ldc, .ta = ta == SS_TRANSPOSE,
                       .tb = tb == SS_TRANSPOSE, .alpha = 1, .from = row, .c = c};
     multiply(&call);
-}
-
-/* Eight rows are summed pairwise in ss_real, the sums go on in double: three roundings at most before double takes over,
- * and the loop over columns vectorises. */
-enum { ROWS = 8 };
-
-static void add_sums(size_t columns, const ss_real *restrict x, double *restrict sum)
-{
-    const ss_real *x1 = x + columns, *x2 = x1 + columns, *x3 = x2 + columns;
-    const ss_real *x4 = x3 + columns, *x5 = x4 + columns, *x6 = x5 + columns, *x7 = x6 + columns;
-    for (size_t j = 0; j < columns; j++)
-        sum[j] += (double)(((x[j] + x1[j]) + (x2[j] + x3[j])) + ((x4[j] + x5[j]) + (x6[j] + x7[j])));
-}
-
-/* The same for products, where cancellation is common (the backward pass of batch norm): all in double. */
-static void add_product_sums(size_t columns, const ss_real *restrict x, const ss_real *restrict y, double *restrict sum)
-{
-    for (size_t j = 0; j < columns; j++) {
-        double s0 = 0, s1 = 0;
-        for (size_t r = 0; r < ROWS; r += 2) {
-            s0 += (double)x[r * columns + j] * (double)y[r * columns + j];
-            s1 += (double)x[(r + 1) * columns + j] * (double)y[(r + 1) * columns + j];
-        }
-        sum[j] += s0 + s1;
-    }
-}
-
-void ss_column_sums(size_t rows, size_t columns, const ss_real *x, const ss_real *y, double *sum)
-{
-    memset(sum, 0, columns * sizeof *sum);
-    size_t r = 0;
-    for (; r + ROWS <= rows; r += ROWS) {
-        if (y) add_product_sums(columns, x + r * columns, y + r * columns, sum);
-        else add_sums(columns, x + r * columns, sum);
-    }
-    for (; r < rows; r++) {
-        const ss_real *row = x + r * columns, *other = y ? y + r * columns : NULL;
-        for (size_t j = 0; j < columns; j++) sum[j] += other ? (double)row[j] * (double)other[j] : (double)row[j];
-    }
-}
-
-void ss_add_row(size_t rows, size_t columns, const ss_real *restrict b, ss_real *restrict y)
-{
-    for (size_t r = 0; r < rows; r++, y += columns)
-        for (size_t j = 0; j < columns; j++) y[j] += b[j];
 }

@@ -1,40 +1,13 @@
-/* vector.c - vectors of ss_real with reductions in double.
- * A reduction may not be reordered by the compiler (we build without -ffast-math), so the order is written out: element i
- * goes to lane i mod LANES, and the lanes are added pairwise at the end. That is what lets it vectorise, it shortens the
- * error's growth to n / LANES terms, and it gives the same bits for the same input at every call. The lanes are vectors of
- * the compilers' own extension (GCC and clang), as an array of accumulators would live in memory, not in registers. */
-#include "sharpsweep/num.h"
+/* vector.c - vectors of ss_real and what is done to them element by element; the loops are in the kernels. */
+#include "kernels.h"
 
 #include <math.h>
-#include <string.h>
-
-enum { WIDTH = 4, VECTORS = 4, LANES = WIDTH * VECTORS };
-
-typedef double wide __attribute__((vector_size(WIDTH * sizeof(double))));
-typedef ss_real narrow __attribute__((vector_size(WIDTH * sizeof(ss_real))));
-
-static inline void load(const ss_real *x, wide *out)
-{
-    narrow v;
-    memcpy(&v, x, sizeof v);
-    *out = __builtin_convertvector(v, wide);
-}
 
 double ss_dot(size_t n, const ss_real *x, const ss_real *y)
 {
-    wide sum[VECTORS] = {{0}};
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (size_t l = 0; l < VECTORS; l++) {
-            wide a, b;
-            load(x + i + l * WIDTH, &a);
-            load(y + i + l * WIDTH, &b);
-            sum[l] += a * b;
-        }
-    wide lanes = (sum[0] + sum[1]) + (sum[2] + sum[3]);
-    double rest = 0;
-    for (; i < n; i++) rest += (double)x[i] * (double)y[i];
-    return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + rest;
+    double sum;
+    ss_kernel->dot(n, x, y, &sum);
+    return sum;
 }
 
 double ss_norm(size_t n, const ss_real *x)
@@ -42,36 +15,74 @@ double ss_norm(size_t n, const ss_real *x)
     return sqrt(ss_dot(n, x, x));
 }
 
-void ss_axpy(size_t n, double a, const ss_real *x, ss_real *y)
+double ss_norm_sum(size_t n, const ss_real *x, double a, const ss_real *y)
 {
-    for (size_t i = 0; i < n; i++) y[i] = (ss_real)((double)y[i] + a * (double)x[i]);
+    double square;
+    ss_kernel->sum_square(n, x, a, y, &square);
+    return sqrt(square);
 }
 
-void ss_scale(size_t n, double a, ss_real *x)
-{
-    for (size_t i = 0; i < n; i++) x[i] = (ss_real)(a * (double)x[i]);
-}
+void ss_axpy(size_t n, double a, const ss_real *x, ss_real *y) { ss_kernel->axpy(n, a, x, y); }
+void ss_scale(size_t n, double a, ss_real *x) { ss_kernel->scale(n, a, x); }
+void ss_accumulate(size_t n, const ss_real *x, double *sum) { ss_kernel->accumulate(n, x, sum); }
+void ss_round(size_t n, const double *sum, double scale, ss_real *x) { ss_kernel->round(n, sum, scale, x); }
 
-void ss_accumulate(size_t n, const ss_real *x, double *sum)
-{
-    for (size_t i = 0; i < n; i++) sum[i] += (double)x[i];
-}
-
-void ss_round(size_t n, const double *sum, double scale, ss_real *x)
-{
-    for (size_t i = 0; i < n; i++) x[i] = (ss_real)(scale * sum[i]);
-}
-
-/* x - x is 0 where x is finite, NaN where it is not. Blocks, so that a long vector is left soon after the first NaN and
- * the loop inside has no branch. */
 bool ss_all_finite(size_t n, const ss_real *x)
 {
-    enum { BLOCK = 4096 };
-    for (size_t start = 0; start < n; start += BLOCK) {
-        size_t end = n - start < BLOCK ? n : start + BLOCK;
-        int bad = 0;
-        for (size_t i = start; i < end; i++) bad |= (x[i] - x[i]) != 0;
-        if (bad) return false;
-    }
-    return true;
+    bool finite;
+    ss_kernel->finite(n, x, &finite);
+    return finite;
+}
+
+double ss_descend(size_t n, const ss_descent *d, const ss_real *g, ss_real *w, ss_real *v, bool *finite)
+{
+    double square;
+    ss_kernel->descend(n, d, g, w, v, &square, finite);
+    return sqrt(square);
+}
+
+void ss_ascend(size_t n, const ss_real *g, double decay, double factor, const ss_real *w, ss_real *out)
+{
+    ss_kernel->ascend(n, g, decay, factor, w, out);
+}
+
+void ss_relu(size_t n, const ss_real *x, ss_real *y) { ss_kernel->relu(n, x, y); }
+
+void ss_relu_gate(size_t n, const ss_real *y, const ss_real *in, bool add, ss_real *out)
+{
+    ss_kernel->gate(n, y, in, add, out);
+}
+
+void ss_add(size_t n, const ss_real *a, const ss_real *b, bool relu, ss_real *y) { ss_kernel->add(n, a, b, relu, y); }
+
+void ss_mask(size_t n, const ss_real *mask, const ss_real *in, bool add, ss_real *out)
+{
+    ss_kernel->mask(n, mask, in, add, out);
+}
+
+void ss_dropout_mask(const ss_stream *stream, uint64_t first, size_t n, double p, ss_real *mask)
+{
+    ss_kernel->dropout_mask(stream, first, n, (uint64_t)(p * 4294967296.0), (ss_real)(1 / (1 - p)), mask);
+}
+
+void ss_tanh(size_t n, const ss_real *x, ss_real *y) { ss_kernel->tanh(n, x, y); }
+void ss_gelu(size_t n, const ss_real *x, ss_real *y) { ss_kernel->gelu(n, x, y); }
+void ss_tanh_slope(const ss_slope *s) { ss_kernel->tanh_slope(s); }
+void ss_gelu_slope(const ss_slope *s) { ss_kernel->gelu_slope(s); }
+
+double ss_cross_entropy(size_t n, size_t k, const ss_real *z, const uint8_t *label)
+{
+    double total;
+    ss_kernel->cross_entropy(n, k, z, label, &total);
+    return total;
+}
+
+void ss_cross_entropy_delta(size_t n, size_t k, const ss_real *z, const uint8_t *label, double scale, ss_real *dy)
+{
+    ss_kernel->cross_entropy_delta(n, k, z, label, scale, dy);
+}
+
+void ss_cross_entropy_tangent(size_t n, size_t k, const ss_real *z, const ss_real *tz, double scale, ss_real *tdy)
+{
+    ss_kernel->cross_entropy_tangent(n, k, z, tz, scale, tdy);
 }

@@ -1,327 +1,312 @@
 /* winograd.c - convolution by Winograd's F(4x4, 3x3) (Lavin & Gray, "Fast algorithms for convolutional neural networks",
- * CVPR 2016). A 4x4 tile of the output needs a 6x6 patch of the input; with the small matrices A, B, G below,
+ * CVPR 2016). A 4x4 tile of the output needs a 6x6 patch of the input; with the small matrices A, B, G (kernel_winograd.c),
  *     Y = A' [ (B' X B) . (G W G') ] A,     . elementwise, summed over input channels:
- * 36 products of (tiles, c) with (c, out_c) instead of 144 multiplications per tile and channel pair. Both gradients are the
- * transposes of the same maps: with D = A dY A',
- *     dX = B (D_k U_k) B'  added where patches overlap,     dW = G' (sum over tiles of D_k' V_k) G.
- * Everything is vectorised over channels, which are contiguous; the products are GEMMs. Tiles are taken in blocks so that
- * their transforms stay near the core. In float the result differs from direct convolution by a few 1e-7 of its size. */
-#include "winograd.h"
+ * 36 products V_k U_k of (tiles, c) with (c, out_c) instead of 144 multiplications per tile and channel pair. The data
+ * gradient is the same algorithm with the weights turned by 180 degrees and transposed, the weight gradient its transpose,
+ *     dW = G' (sum over tiles of V_k' D_k) G,     D = A dY A'.
+ * In float the result differs from direct convolution by about 1e-6 of its size.
+ *
+ * Blocks: the tiles are taken in groups, whose V stands in `work`. Small weights are transformed once, and a group is what
+ * fits in a core's second-level cache. Large ones, beside which a batch's tiles are few (deep layers), are transformed block
+ * by block, each block used for the whole group while it is in the cache: transformed weights, four times the size of the
+ * weights, never travel to memory and back. */
+#include "conv.h"
+#include "kernels.h"
 
-#include <string.h>
+enum { OUT = 4, PLANES = 36, LANES = 64 / sizeof(ss_real), MAX_TERMS = 2, PIECE_TILES = 16 };
+/* Transformed weights up to WHOLE are kept whole; V and D of a group then take GROUP; else LARGE_GROUP, or a quarter of what
+ * the transformed weights would if that is more, so that transforming them again for each group stays cheap. */
+enum { WHOLE_BYTES = 640 << 10, GROUP_BYTES = 768 << 10, LARGE_GROUP_BYTES = 4 << 20, DEPTH = 128, COLUMNS = 32 };
 
-enum { OUT = 4, IN = 6, PRODUCTS = IN * IN, LANES = 64 / sizeof(ss_real), BLOCK_BYTES = 2 << 20, LEAST_TILES = 32 };
+/* The convolution from one image to another that a pass computes, and its blocks. */
+typedef struct layout {
+    int h, w, pad, out_h, out_w;
+    size_t c, out_c;
+    size_t across, per_image, total, group;     /* tiles of the output; `total` in the batch */
+    bool whole;
+    size_t depth, columns;                      /* of a block of weights (c, out_c) */
+    size_t v_plane, u_plane, m_plane;
+} layout;
 
-typedef ss_real vec __attribute__((vector_size(64)));
+static size_t round_up(size_t a, size_t b) { return (a + b - 1) / b * b; }
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
-/* By pointer: vectors wider than the processor's own are never passed by value. */
-static inline void load(const ss_real *p, vec *v) { memcpy(v, p, sizeof *v); }
-static inline void store(ss_real *p, const vec *v) { memcpy(p, v, sizeof *v); }
+/* Planes begin on different sets of the caches, although their sizes are powers of two. */
+static size_t plane_of(size_t elements) { return round_up(elements, LANES) + LANES; }
 
-static inline void load_if(bool inside, const ss_real *p, vec *v)
+static size_t weight_bytes(const layout *l) { return PLANES * l->c * l->out_c * sizeof(ss_real); }
+
+static size_t group_bytes(const layout *l)
 {
-    if (inside) load(p, v);
-    else memset(v, 0, sizeof *v);
+    if (l->whole) return GROUP_BYTES;
+    return weight_bytes(l) / 4 > LARGE_GROUP_BYTES ? weight_bytes(l) / 4 : LARGE_GROUP_BYTES;
 }
 
-/* p = beta p + v; with beta 0, p is not read */
-static inline void store_sum(ss_real beta, ss_real *p, const vec *v)
+static layout lay_out(const ss_window *g, size_t n, bool back)
 {
-    vec sum = *v;
-    if (beta != 0) {
-        load(p, &sum);
-        sum = beta * sum + *v;
-    }
-    store(p, &sum);
-}
-
-/* ---- the one-dimensional maps, on elements `s` apart ------------------------------------------------------------------- */
-static inline void map_bt(const vec *d, size_t s, vec *o) /* B' : 6 -> 6 */
-{
-    vec d0 = d[0], d1 = d[s], d2 = d[2 * s], d3 = d[3 * s], d4 = d[4 * s], d5 = d[5 * s];
-    o[0] = 4 * d0 - 5 * d2 + d4;
-    o[s] = d3 + d4 - 4 * (d1 + d2);
-    o[2 * s] = 4 * (d1 - d2) - d3 + d4;
-    o[3 * s] = 2 * (d3 - d1) + (d4 - d2);
-    o[4 * s] = 2 * (d1 - d3) + (d4 - d2);
-    o[5 * s] = 4 * d1 - 5 * d3 + d5;
-}
-
-static inline void map_b(const vec *e, size_t s, vec *d) /* B : 6 -> 6 */
-{
-    vec e0 = e[0], e1 = e[s], e2 = e[2 * s], e3 = e[3 * s], e4 = e[4 * s], e5 = e[5 * s];
-    d[0] = 4 * e0;
-    d[s] = 4 * (e2 - e1) + 2 * (e4 - e3) + 4 * e5;
-    d[2 * s] = -5 * e0 - 4 * (e1 + e2) - (e3 + e4);
-    d[3 * s] = (e1 - e2) + 2 * (e3 - e4) - 5 * e5;
-    d[4 * s] = e0 + (e1 + e2) + (e3 + e4);
-    d[5 * s] = e5;
-}
-
-static inline void map_at(const vec *m, size_t s, vec *y) /* A' : 6 -> 4 */
-{
-    vec m0 = m[0], m5 = m[5 * s], sum12 = m[s] + m[2 * s], dif12 = m[s] - m[2 * s];
-    vec sum34 = m[3 * s] + m[4 * s], dif34 = m[3 * s] - m[4 * s];
-    y[0] = m0 + sum12 + sum34;
-    y[s] = dif12 + 2 * dif34;
-    y[2 * s] = sum12 + 4 * sum34;
-    y[3 * s] = dif12 + 8 * dif34 + m5;
-}
-
-static inline void map_a(const vec *y, size_t s, vec *m) /* A : 4 -> 6 */
-{
-    vec y0 = y[0], y1 = y[s], y2 = y[2 * s], y3 = y[3 * s];
-    vec even = y0 + y2, odd = y1 + y3, even4 = y0 + 4 * y2, odd8 = 2 * y1 + 8 * y3;
-    m[0] = y0;
-    m[s] = even + odd;
-    m[2 * s] = even - odd;
-    m[3 * s] = even4 + odd8;
-    m[4 * s] = even4 - odd8;
-    m[5 * s] = y3;
-}
-
-static const ss_real sixth = (ss_real)(1.0 / 6), twelfth = (ss_real)(1.0 / 12), twentyfourth = (ss_real)(1.0 / 24);
-
-static inline void map_g(const vec *w, size_t s, vec *u, size_t t) /* G : 3 (s apart) -> 6 (t apart) */
-{
-    vec w0 = w[0], w1 = w[s], w2 = w[2 * s], outer = sixth * (w0 + w2), inner = twentyfourth * w0 + sixth * w2;
-    u[0] = (ss_real)0.25 * w0;
-    u[t] = -outer - sixth * w1;
-    u[2 * t] = sixth * w1 - outer;
-    u[3 * t] = inner + twelfth * w1;
-    u[4 * t] = inner - twelfth * w1;
-    u[5 * t] = w2;
-}
-
-static inline void map_gt(const vec *u, size_t s, vec *w, size_t t) /* G' : 6 -> 3 */
-{
-    vec sum12 = u[s] + u[2 * s], dif12 = u[2 * s] - u[s], sum34 = u[3 * s] + u[4 * s], dif34 = u[3 * s] - u[4 * s];
-    w[0] = (ss_real)0.25 * u[0] - sixth * sum12 + twentyfourth * sum34;
-    w[t] = sixth * dif12 + twelfth * dif34;
-    w[2 * t] = sixth * (sum34 - sum12) + u[5 * s];
-}
-
-/* ---- tiles ---------------------------------------------------------------------------------------------------------------- */
-typedef struct tiling { size_t across, down, per_image, block; } tiling;
-
-static tiling tile(const ss_window *g)
-{
-    size_t across = ((size_t)g->out_w + OUT - 1) / OUT, down = ((size_t)g->out_h + OUT - 1) / OUT;
-    size_t bytes = PRODUCTS * ((size_t)g->c + (size_t)g->out_c) * sizeof(ss_real), block = BLOCK_BYTES / bytes;
-    return (tiling){across, down, across * down, block < LEAST_TILES ? LEAST_TILES : block};
+    layout l = {.h = g->h, .w = g->w, .pad = g->padding, .out_h = g->out_h, .out_w = g->out_w, .c = (size_t)g->c,
+                .out_c = (size_t)g->out_c};
+    if (back)
+        l = (layout){.h = g->out_h, .w = g->out_w, .pad = 2 - g->padding, .out_h = g->h, .out_w = g->w,
+                     .c = (size_t)g->out_c, .out_c = (size_t)g->c};
+    l.across = ((size_t)l.out_w + OUT - 1) / OUT;
+    l.per_image = l.across * (((size_t)l.out_h + OUT - 1) / OUT);
+    l.total = n * l.per_image;
+    l.whole = weight_bytes(&l) <= WHOLE_BYTES;
+    l.depth = l.whole ? l.c : least(l.c, DEPTH);
+    l.columns = l.whole ? l.out_c : least(l.out_c, COLUMNS);
+    size_t most = group_bytes(&l) / (PLANES * sizeof(ss_real) * (l.c + l.out_c));
+    size_t groups = (l.total + most - 1) / most;
+    l.group = groups == 0 ? most : (l.total + groups - 1) / groups;
+    l.v_plane = plane_of(l.group * l.c);
+    l.u_plane = plane_of(l.depth * l.columns);
+    l.m_plane = plane_of(l.group * l.out_c);
+    return l;
 }
 
 bool ss_winograd_fits(const ss_window *g)
 {
-    size_t whole = (size_t)g->out_h * (size_t)g->out_w, covered = tile(g).per_image * OUT * OUT;
-    return g->kernel == 3 && g->stride == 1 && g->padding <= 2 && g->c % LANES == 0 && g->out_c % LANES == 0 &&
-           2 * whole > covered; /* at least half of what the tiles compute is wanted */
+    return g->kernel == 3 && g->stride == 1 && g->padding <= 2 && g->c % LANES == 0 && g->out_c % LANES == 0;
 }
 
-bool ss_winograd_pays(const ss_window *g, size_t n)
+size_t ss_winograd_tiles(const ss_window *g) { return lay_out(g, 1, false).per_image; }
+
+/* Small weights take both terms of a sum at once; of large ones, transformed in blocks, only V stands there for both. */
+static size_t kept_terms(const layout *l) { return l->whole ? MAX_TERMS : 1; }
+
+static size_t work_of(const layout *l)
 {
-    return ss_winograd_fits(g) && n * tile(g).per_image >= LEAST_TILES; /* else transforming the weights costs too much */
+    return PLANES * (MAX_TERMS * l->v_plane + kept_terms(l) * (l->m_plane + l->u_plane));
 }
 
 size_t ss_winograd_work(const ss_window *g)
 {
-    size_t c = (size_t)g->c, out_c = (size_t)g->out_c;
-    return PRODUCTS * (out_c * c + tile(g).block * (c + out_c));
+    layout on = lay_out(g, 0, false), back = lay_out(g, 0, true); /* of groups as large as they get */
+    return work_of(&on) > work_of(&back) ? work_of(&on) : work_of(&back);
 }
 
-/* Where a tile lies: its image, the output row and column of its corner. */
-typedef struct place { size_t image; int y, x; } place;
+/* Where the planes stand in `work`, of each term; M takes the place of the first D. */
+typedef struct planes { ss_real *v[MAX_TERMS], *u[MAX_TERMS], *m[MAX_TERMS]; } planes;
 
-static place place_of(const tiling *t, size_t i)
+static planes place_planes(const layout *l, ss_real *work)
 {
-    size_t within = i % t->per_image;
-    return (place){i / t->per_image, (int)(within / t->across) * OUT, (int)(within % t->across) * OUT};
+    planes p;
+    ss_real *m = work + PLANES * MAX_TERMS * l->v_plane, *u = m + PLANES * kept_terms(l) * l->m_plane;
+    for (size_t t = 0; t < MAX_TERMS; t++) {
+        size_t kept = l->whole ? t : 0;
+        p.v[t] = work + PLANES * t * l->v_plane;
+        p.m[t] = m + PLANES * kept * l->m_plane;
+        p.u[t] = u + PLANES * kept * l->u_plane;
+    }
+    return p;
 }
 
-/* V_k (tiles, c) = (B' X B)_k for tiles first .. first+m-1; planes `plane` apart. */
-static void transform_input(const ss_window *g, const tiling *t, size_t first, size_t m, const ss_real *x,
-                            ss_real *v, size_t plane)
+/* ---- stages, each divided among the threads --------------------------------------------------------------------------- */
+typedef struct transform {
+    wino_tiles tiles;
+    const ss_real *image, *bias;
+    ss_real *planes, *y;
+    bool add;
+} transform;
+
+static wino_tiles piece_of(const transform *t, size_t i)
 {
-    size_t c = (size_t)g->c, row = (size_t)g->w * c;
-    for (size_t i = 0; i < m; i++) {
-        place p = place_of(t, first + i);
-        int y0 = p.y - g->padding, x0 = p.x - g->padding;
-        const ss_real *image = x + p.image * (size_t)g->h * row;
-        for (size_t j = 0; j < c; j += LANES) {
-            vec d[PRODUCTS];
-            for (int a = 0; a < IN; a++)
-                for (int b = 0; b < IN; b++) {
-                    bool inside = y0 + a >= 0 && y0 + a < g->h && x0 + b >= 0 && x0 + b < g->w;
-                    ptrdiff_t at = (ptrdiff_t)(y0 + a) * (ptrdiff_t)row + (ptrdiff_t)(x0 + b) * (ptrdiff_t)c;
-                    load_if(inside, inside ? image + at + j : image, &d[a * IN + b]);
-                }
-            for (size_t b = 0; b < IN; b++) map_bt(d + b, IN, d + b);
-            for (size_t a = 0; a < IN; a++) map_bt(d + a * IN, 1, d + a * IN);
-            for (size_t k = 0; k < PRODUCTS; k++) store(v + k * plane + i * c + j, &d[k]);
-        }
+    wino_tiles piece = t->tiles;
+    piece.first += i * PIECE_TILES;
+    piece.n = least(PIECE_TILES, t->tiles.n - i * PIECE_TILES);
+    return piece;
+}
+
+static void input_piece(void *ctx, size_t i)
+{
+    const transform *t = ctx;
+    wino_tiles piece = piece_of(t, i);
+    ss_kernel->wino_input(&piece, t->image, t->planes + i * PIECE_TILES * piece.c);
+}
+
+static void delta_piece(void *ctx, size_t i)
+{
+    const transform *t = ctx;
+    wino_tiles piece = piece_of(t, i);
+    ss_kernel->wino_delta(&piece, t->image, t->planes + i * PIECE_TILES * piece.c);
+}
+
+static void output_piece(void *ctx, size_t i)
+{
+    const transform *t = ctx;
+    wino_tiles piece = piece_of(t, i);
+    ss_kernel->wino_output(&piece, t->planes + i * PIECE_TILES * piece.c, t->bias, t->add, t->y);
+}
+
+static void run_transform(const transform *t, void (*piece)(void *ctx, size_t i))
+{
+    transform copy = *t;
+    ss_parallel((t->tiles.n + PIECE_TILES - 1) / PIECE_TILES, piece, &copy);
+}
+
+static wino_tiles input_tiles(const layout *l, size_t first, size_t n)
+{
+    return (wino_tiles){l->h, l->w, l->pad, l->c, l->c, l->across, l->per_image, first, n, l->v_plane};
+}
+
+/* Channels of the output from `column` on. */
+static wino_tiles output_tiles(const layout *l, size_t first, size_t n, size_t columns)
+{
+    return (wino_tiles){l->out_h, l->out_w, 0, l->out_c, columns, l->across, l->per_image, first, n, l->m_plane};
+}
+
+typedef struct products { gemm_call call; size_t a_plane, b_plane, c_plane; } products;
+
+static void one_product(void *ctx, size_t k)
+{
+    const products *p = ctx;
+    gemm_call call = p->call;
+    call.a += k * p->a_plane;
+    call.b += k * p->b_plane;
+    call.c += k * p->c_plane;
+    if (call.from) call.from += k * p->c_plane;
+    ss_kernel->gemm(&call);
+}
+
+/* A block of the weights, and its rows in pieces. */
+typedef struct weights {
+    wino_weights block;
+    const ss_real *weight;
+    ss_real *u, *dweight;
+    bool back, add;
+} weights;
+
+enum { PIECE_ROWS = 16 };
+
+static void weight_piece(void *ctx, size_t i)
+{
+    const weights *w = ctx;
+    wino_weights piece = w->block;
+    piece.row += i * PIECE_ROWS;
+    piece.rows = least(PIECE_ROWS, w->block.rows - i * PIECE_ROWS);
+    ss_real *u = w->u + i * PIECE_ROWS * piece.columns;
+    if (w->dweight) ss_kernel->wino_gradient(&piece, u, w->add, w->dweight);
+    else (w->back ? ss_kernel->wino_weight_back : ss_kernel->wino_weight)(&piece, w->weight, u);
+}
+
+static void run_weights(const weights *w)
+{
+    weights copy = *w;
+    ss_parallel((w->block.rows + PIECE_ROWS - 1) / PIECE_ROWS, weight_piece, &copy);
+}
+
+/* The block of U_k (c, out_c) at row d, column o. */
+static wino_weights block_at(const ss_window *g, const layout *l, size_t d, size_t o)
+{
+    return (wino_weights){(size_t)g->c, (size_t)g->out_c, d, least(l->depth, l->c - d), o, least(l->columns, l->out_c - o),
+                          l->u_plane};
+}
+
+/* ---- forward and data gradient: y = add y + sum of terms + bias ------------------------------------------------------- */
+typedef struct task {
+    const ss_window *g;
+    size_t n_terms;
+    const ss_real *image[MAX_TERMS], *weight[MAX_TERMS], *bias;
+    bool back, add;
+    ss_real *y;
+} task;
+
+static void transform_weights(const task *k, const layout *l, size_t term, size_t d, size_t o, ss_real *u)
+{
+    run_weights(&(weights){.block = block_at(k->g, l, d, o), .weight = k->weight[term], .u = u, .back = k->back});
+}
+
+/* M_k = (or +=) V_k U_k, over the block at (d, o) */
+static void multiply(const layout *l, size_t n, const wino_weights *b, const ss_real *v, const ss_real *u, bool add,
+                     ss_real *m)
+{
+    products p = {{.m = n, .n = b->columns, .k = b->rows, .a = v + b->row, .lda = l->c, .b = u, .ldb = b->columns,
+                   .alpha = 1, .from = add ? m : NULL, .ld_from = b->columns, .c = m, .ldc = b->columns},
+                  l->v_plane, l->u_plane, l->m_plane};
+    ss_parallel(PLANES, one_product, &p);
+}
+
+static void convolve_group(const task *k, const layout *l, const planes *p, size_t first, size_t n)
+{
+    for (size_t t = 0; t < k->n_terms; t++)
+        run_transform(&(transform){.tiles = input_tiles(l, first, n), .image = k->image[t], .planes = p->v[t]}, input_piece);
+    for (size_t o = 0; o < l->out_c; o += l->columns) {
+        bool add = false;
+        for (size_t d = 0; d < l->c; d += l->depth)
+            for (size_t t = 0; t < k->n_terms; t++, add = true) {
+                wino_weights block = block_at(k->g, l, d, o);
+                ss_real *u = p->u[t];
+                if (!l->whole) transform_weights(k, l, t, d, o, u);
+                multiply(l, n, &block, p->v[t], u, add, p->m[0]);
+            }
+        run_transform(&(transform){.tiles = output_tiles(l, first, n, least(l->columns, l->out_c - o)), .planes = p->m[0],
+                                   .bias = k->bias ? k->bias + o : NULL, .add = k->add, .y = k->y + o}, output_piece);
     }
 }
 
-/* The transpose: dX += B (V_k) B'. */
-static void scatter_input(const ss_window *g, const tiling *t, size_t first, size_t m, const ss_real *v,
-                          size_t plane, ss_real *dx)
+static void convolve(const task *k, size_t n, ss_real *work)
 {
-    size_t c = (size_t)g->c, row = (size_t)g->w * c;
-    for (size_t i = 0; i < m; i++) {
-        place p = place_of(t, first + i);
-        int y0 = p.y - g->padding, x0 = p.x - g->padding;
-        ss_real *image = dx + p.image * (size_t)g->h * row;
-        for (size_t j = 0; j < c; j += LANES) {
-            vec d[PRODUCTS];
-            for (size_t k = 0; k < PRODUCTS; k++) load(v + k * plane + i * c + j, &d[k]);
-            for (size_t b = 0; b < IN; b++) map_b(d + b, IN, d + b);
-            for (size_t a = 0; a < IN; a++) map_b(d + a * IN, 1, d + a * IN);
-            for (int a = 0; a < IN; a++)
-                for (int b = 0; b < IN; b++) {
-                    if (y0 + a < 0 || y0 + a >= g->h || x0 + b < 0 || x0 + b >= g->w) continue;
-                    store_sum(1, image + (size_t)(y0 + a) * row + (size_t)(x0 + b) * c + j, &d[a * IN + b]);
-                }
-        }
-    }
+    layout l = lay_out(k->g, n, k->back);
+    planes p = place_planes(&l, work);
+    for (size_t t = 0; l.whole && t < k->n_terms; t++) transform_weights(k, &l, t, 0, 0, p.u[t]);
+    for (size_t first = 0; first < l.total; first += l.group)
+        convolve_group(k, &l, &p, first, least(l.group, l.total - first));
 }
 
-/* Y = beta Y + A' (M_k) A */
-static void transform_output(const ss_window *g, const tiling *t, size_t first, size_t m, const ss_real *product, size_t plane,
-                             ss_real beta, ss_real *y)
-{
-    size_t c = (size_t)g->out_c, row = (size_t)g->out_w * c;
-    for (size_t i = 0; i < m; i++) {
-        place p = place_of(t, first + i);
-        ss_real *image = y + p.image * (size_t)g->out_h * row;
-        for (size_t j = 0; j < c; j += LANES) {
-            vec d[PRODUCTS];
-            for (size_t k = 0; k < PRODUCTS; k++) load(product + k * plane + i * c + j, &d[k]);
-            for (size_t b = 0; b < IN; b++) map_at(d + b, IN, d + b);
-            for (size_t a = 0; a < OUT; a++) map_at(d + a * IN, 1, d + a * IN);
-            for (int a = 0; a < OUT && p.y + a < g->out_h; a++)
-                for (int b = 0; b < OUT && p.x + b < g->out_w; b++) {
-                    store_sum(beta, image + (size_t)(p.y + a) * row + (size_t)(p.x + b) * c + j, &d[a * IN + b]);
-                }
-        }
-    }
-}
-
-/* D_k (tiles, out_c) = (A dY A')_k */
-static void gather_output(const ss_window *g, const tiling *t, size_t first, size_t m, const ss_real *dy,
-                          ss_real *out, size_t plane)
-{
-    size_t c = (size_t)g->out_c, row = (size_t)g->out_w * c;
-    for (size_t i = 0; i < m; i++) {
-        place p = place_of(t, first + i);
-        const ss_real *image = dy + p.image * (size_t)g->out_h * row;
-        for (size_t j = 0; j < c; j += LANES) {
-            vec d[PRODUCTS];
-            for (int a = 0; a < OUT; a++)
-                for (int b = 0; b < OUT; b++) {
-                    bool inside = p.y + a < g->out_h && p.x + b < g->out_w;
-                    size_t at = (size_t)(p.y + a) * row + (size_t)(p.x + b) * c;
-                    load_if(inside, inside ? image + at + j : image, &d[a * IN + b]);
-                }
-            for (size_t b = 0; b < OUT; b++) map_a(d + b, IN, d + b);
-            for (size_t a = 0; a < IN; a++) map_a(d + a * IN, 1, d + a * IN);
-            for (size_t k = 0; k < PRODUCTS; k++) store(out + k * plane + i * c + j, &d[k]);
-        }
-    }
-}
-
-/* ---- weights: (out_c, 3, 3, c) and U_k (out_c, c) -------------------------------------------------------------------------- */
-static void transform_weight(const ss_window *g, const ss_real *weight, ss_real *u)
-{
-    size_t c = (size_t)g->c, plane = (size_t)g->out_c * c;
-    for (size_t o = 0; o < (size_t)g->out_c; o++)
-        for (size_t j = 0; j < c; j += LANES) {
-            vec w[9], half[18], d[PRODUCTS];
-            for (size_t a = 0; a < 9; a++) load(weight + (o * 9 + a) * c + j, &w[a]);
-            for (size_t b = 0; b < 3; b++) map_g(w + b, 3, half + b, 3);
-            for (size_t a = 0; a < IN; a++) map_g(half + a * 3, 1, d + a * IN, 1);
-            for (size_t k = 0; k < PRODUCTS; k++) store(u + k * plane + o * c + j, &d[k]);
-        }
-}
-
-static void gather_weight(const ss_window *g, const ss_real *u, ss_real beta, ss_real *dweight)
-{
-    size_t c = (size_t)g->c, plane = (size_t)g->out_c * c;
-    for (size_t o = 0; o < (size_t)g->out_c; o++)
-        for (size_t j = 0; j < c; j += LANES) {
-            vec w[9], half[18], d[PRODUCTS];
-            for (size_t k = 0; k < PRODUCTS; k++) load(u + k * plane + o * c + j, &d[k]);
-            for (size_t b = 0; b < IN; b++) map_gt(d + b, IN, half + b, IN);
-            for (size_t a = 0; a < 3; a++) map_gt(half + a * IN, 1, w + a * 3, 1);
-            for (size_t a = 0; a < 9; a++) store_sum(beta, dweight + (o * 9 + a) * c + j, &w[a]);
-        }
-}
-
-/* ---- the three passes ---------------------------------------------------------------------------------------------- */
-typedef struct buffers { ss_real *u, *in, *out; size_t u_plane, in_plane, out_plane; } buffers;
-
-static buffers lay_out(const ss_window *g, const tiling *t, ss_real *work)
-{
-    size_t c = (size_t)g->c, out_c = (size_t)g->out_c;
-    buffers b = {.u = work, .u_plane = out_c * c, .in_plane = t->block * c, .out_plane = t->block * out_c};
-    b.in = b.u + PRODUCTS * b.u_plane;
-    b.out = b.in + PRODUCTS * b.in_plane;
-    return b;
-}
-
-static size_t block_at(const tiling *t, size_t n, size_t first)
-{
-    size_t left = n * t->per_image - first;
-    return left < t->block ? left : t->block;
-}
-
-void ss_winograd_forward(const ss_window *g, size_t n, const ss_real *x, const ss_real *weight, double beta, ss_real *y,
+void ss_winograd_forward(const ss_window *g, size_t n, size_t n_terms, const ss_factors *f, const ss_real *bias, ss_real *y,
                          ss_real *work)
 {
-    tiling t = tile(g);
-    buffers b = lay_out(g, &t, work);
-    size_t c = (size_t)g->c, out_c = (size_t)g->out_c;
-    transform_weight(g, weight, b.u);
-    for (size_t first = 0, m; first < n * t.per_image; first += m) {
-        m = block_at(&t, n, first);
-        transform_input(g, &t, first, m, x, b.in, b.in_plane);
-        for (size_t k = 0; k < PRODUCTS; k++)
-            ss_gemm(SS_NO_TRANSPOSE, SS_TRANSPOSE, m, out_c, c, 1, b.in + k * b.in_plane, c, b.u + k * b.u_plane, c, 0,
-                    b.out + k * b.out_plane, out_c);
-        transform_output(g, &t, first, m, b.out, b.out_plane, (ss_real)beta, y);
-    }
+    task k = {.g = g, .n_terms = n_terms, .bias = bias, .y = y};
+    for (size_t t = 0; t < n_terms; t++) k.image[t] = f[t].x, k.weight[t] = f[t].weight;
+    convolve(&k, n, work);
 }
 
-void ss_winograd_backward_data(const ss_window *g, size_t n, const ss_real *dy, const ss_real *weight, double beta,
-                               ss_real *dx, ss_real *work)
+void ss_winograd_backward_data(const ss_window *g, size_t n, size_t n_terms, const ss_factors *f, double beta, ss_real *dx,
+                               ss_real *work)
 {
-    tiling t = tile(g);
-    buffers b = lay_out(g, &t, work);
-    size_t c = (size_t)g->c, out_c = (size_t)g->out_c;
-    transform_weight(g, weight, b.u);
-    if (beta == 0) memset(dx, 0, n * (size_t)g->h * (size_t)g->w * c * sizeof *dx);
-    for (size_t first = 0, m; first < n * t.per_image; first += m) {
-        m = block_at(&t, n, first);
-        gather_output(g, &t, first, m, dy, b.out, b.out_plane);
-        for (size_t k = 0; k < PRODUCTS; k++)
-            ss_gemm(SS_NO_TRANSPOSE, SS_NO_TRANSPOSE, m, c, out_c, 1, b.out + k * b.out_plane, out_c, b.u + k * b.u_plane, c,
-                    0, b.in + k * b.in_plane, c);
-        scatter_input(g, &t, first, m, b.in, b.in_plane, dx);
-    }
+    task k = {.g = g, .n_terms = n_terms, .back = true, .add = beta != 0, .y = dx};
+    for (size_t t = 0; t < n_terms; t++) k.image[t] = f[t].dy, k.weight[t] = f[t].weight;
+    convolve(&k, n, work);
 }
 
-void ss_winograd_backward_weight(const ss_window *g, size_t n, const ss_real *x, const ss_real *dy, double beta,
-                                 ss_real *dweight, ss_real *work)
+/* ---- weight gradient: in blocks of (c, out_c) as above; small ones wait for the sum over all groups ------------------- */
+/* dU_k = (or +=) V_k' D_k */
+static void collect(const layout *l, size_t n, const wino_weights *b, const ss_real *v, const ss_real *d, bool add,
+                    ss_real *u)
 {
-    tiling t = tile(g);
-    buffers b = lay_out(g, &t, work);
-    size_t c = (size_t)g->c, out_c = (size_t)g->out_c;
-    for (size_t first = 0, m; first < n * t.per_image; first += m) {
-        m = block_at(&t, n, first);
-        transform_input(g, &t, first, m, x, b.in, b.in_plane);
-        gather_output(g, &t, first, m, dy, b.out, b.out_plane);
-        for (size_t k = 0; k < PRODUCTS; k++)
-            ss_gemm(SS_TRANSPOSE, SS_NO_TRANSPOSE, out_c, c, m, 1, b.out + k * b.out_plane, out_c, b.in + k * b.in_plane, c,
-                    first == 0 ? 0 : 1, b.u + k * b.u_plane, c);
+    products p = {{.m = b->rows, .n = b->columns, .k = n, .ta = true, .a = v + b->row, .lda = l->c, .b = d + b->column,
+                   .ldb = l->out_c, .alpha = 1, .from = add ? u : NULL, .ld_from = b->columns, .c = u, .ldc = b->columns},
+                  l->v_plane, l->m_plane, l->u_plane};
+    ss_parallel(PLANES, one_product, &p);
+}
+
+/* The terms f[0 .. n_terms), of a group; `fresh`: nothing has been collected before. */
+static void collect_group(const ss_window *g, const layout *l, const planes *p, size_t n_terms, const ss_factors *f,
+                          size_t first, size_t n, bool fresh, ss_real *dweight)
+{
+    for (size_t t = 0; t < n_terms; t++) {
+        run_transform(&(transform){.tiles = input_tiles(l, first, n), .image = f[t].x, .planes = p->v[t]}, input_piece);
+        run_transform(&(transform){.tiles = output_tiles(l, first, n, l->out_c), .image = f[t].dy, .planes = p->m[t]},
+                      delta_piece);
     }
-    gather_weight(g, b.u, (ss_real)beta, dweight);
+    for (size_t o = 0; o < l->out_c; o += l->columns)
+        for (size_t d = 0; d < l->c; d += l->depth) {
+            wino_weights block = block_at(g, l, d, o);
+            for (size_t t = 0; t < n_terms; t++)
+                collect(l, n, &block, p->v[t], p->m[t], t > 0 || (l->whole && !fresh), p->u[0]);
+            if (l->whole && first + n < l->total) continue;
+            run_weights(&(weights){.block = block, .u = p->u[0], .dweight = dweight, .add = !l->whole && !fresh});
+        }
+}
+
+/* Large groups take one term at a time: two together would leave the caches. */
+void ss_winograd_backward_weight(const ss_window *g, size_t n, size_t n_terms, const ss_factors *f, ss_real *dweight,
+                                 ss_real *work)
+{
+    layout l = lay_out(g, n, false);
+    planes p = place_planes(&l, work);
+    size_t together = l.whole ? n_terms : 1;
+    for (size_t t = 0; t < n_terms; t += together)
+        for (size_t first = 0; first < l.total; first += l.group)
+            collect_group(g, &l, &p, together, f + t, first, least(l.group, l.total - first), t == 0 && first == 0, dweight);
 }

@@ -9,15 +9,17 @@
 
 #include "sharpsweep/num.h"
 
-/* One pass over n <= capacity examples, the batch's numbers first .. first+n-1. */
-static double run_pass(ss_trainer *t, const ss_real *theta, const ss_slice *part, bool update_stats, ss_real *grad)
+/* One pass over n <= capacity examples, the batch's numbers first .. first+n-1; `again`: those that the tape holds. */
+static double run_pass(ss_trainer *t, const ss_real *theta, const ss_slice *part, bool again, bool update_stats,
+                       ss_real *grad)
 {
     struct ss_train_scratch *s = t->scratch;
     ss_pass pass = {.theta = theta, .stats = NULL, .n = part->n, .dropout = true, .seed = t->options.seed,
                     .step = (uint64_t)t->step, .first = part->first};
     const uint32_t *index = part->index ? part->index + part->first : NULL;
-    ss_dataset_batch(t->data, &t->data->train, index, part->first, part->n, ss_tape_input(s->tape),
-                     ss_tape_labels(s->tape));
+    if (!again)
+        ss_dataset_batch(t->data, &t->data->train, index, part->first, part->n, ss_tape_input(s->tape),
+                         ss_tape_labels(s->tape));
     double scale = 1.0 / part->of;
     double loss = ss_net_forward(t->net, &pass, s->tape, s->work, NULL);
     if (update_stats && t->net->has_batch_norm) ss_net_update_stats(t->net, s->tape, part->n, t->stats);
@@ -25,12 +27,13 @@ static double run_pass(ss_trainer *t, const ss_real *theta, const ss_slice *part
     return scale * loss;
 }
 
-double ss_train_gradient(ss_trainer *t, const ss_real *theta, const ss_slice *slice, bool update_stats, ss_real *grad)
+double ss_train_gradient(ss_trainer *t, const ss_real *theta, const ss_slice *slice, bool again, bool update_stats,
+                         ss_real *grad)
 {
     struct ss_train_scratch *s = t->scratch;
     size_t p = t->net->n_params;
     uint32_t micro = ss_train_micro(t, slice->n);
-    if (micro == slice->n) return run_pass(t, theta, slice, update_stats, grad);
+    if (micro == slice->n) return run_pass(t, theta, slice, again, update_stats, grad);
     assert(s->sum && s->part && micro > 0);
     memset(s->sum, 0, p * sizeof *s->sum);
     double loss = 0;
@@ -39,7 +42,7 @@ double ss_train_gradient(ss_trainer *t, const ss_real *theta, const ss_slice *sl
         uint32_t left = end - part.first, in_group = s->group - part.first % s->group; /* no pass spans two groups */
         part.n = left < in_group ? left : in_group;
         if (part.n > micro) part.n = micro;
-        loss += run_pass(t, theta, &part, update_stats, s->part);
+        loss += run_pass(t, theta, &part, false, update_stats, s->part);
         ss_accumulate(p, s->part, s->sum);
     }
     ss_round(p, s->sum, 1.0, grad);
@@ -49,5 +52,5 @@ double ss_train_gradient(ss_trainer *t, const ss_real *theta, const ss_slice *sl
 double ss_trainer_gradient(ss_trainer *t, const ss_real *theta, const uint32_t *index, uint32_t n, ss_real *grad)
 {
     ss_slice whole = {index, 0, n, n};
-    return ss_train_gradient(t, theta, &whole, false, grad);
+    return ss_train_gradient(t, theta, &whole, false, false, grad);
 }

@@ -23,8 +23,10 @@ struct ss_train_scratch {
 typedef struct ss_slice { const uint32_t *index; uint32_t first, n, of; } ss_slice;
 
 /* grad = gradient at theta of (1/of) * sum of the slice's losses; returns that weighted loss. In train mode with the
- * masks of step t->step; update_stats: the passes' batch statistics go into the running ones. See gradient.c. */
-double ss_train_gradient(ss_trainer *t, const ss_real *theta, const ss_slice *slice, bool update_stats, ss_real *grad);
+ * masks of step t->step; again: of the slice of the last call; update_stats: the passes' batch statistics go into the
+ * running ones. See gradient.c. */
+double ss_train_gradient(ss_trainer *t, const ss_real *theta, const ss_slice *slice, bool again, bool update_stats,
+                         ss_real *grad);
 /* Examples per pass over n of a batch, within one group: where batch norm couples examples, a ghost batch. */
 uint32_t ss_train_micro(const ss_trainer *t, uint32_t n);
 

@@ -14,30 +14,27 @@
 
 #include "sharpsweep/num.h"
 
-/* s->ascent = w + rho a / (||a|| + 1e-12). `share` is what the group's gradient g was scaled by beside its own mean. */
-static void ascend(ss_trainer *t, const ss_real *g, double share)
+/* s->ascent = w + rho a / (||a|| + 1e-12); returns ||g||. `share` is what the group's gradient g was scaled by beside its
+ * own mean. */
+static double ascend(ss_trainer *t, const ss_real *g, double share)
 {
     struct ss_train_scratch *s = t->scratch;
     const ss_train_options *o = &t->options;
     size_t p = t->net->n_params;
-    double decay = o->sam_decay_in_ascent ? o->weight_decay : 0;
-    ss_real *e = s->ascent;
-    memcpy(e, g, p * sizeof *e);
-    if (decay != 0) ss_axpy(p, decay * share, t->theta, e);
-    double norm = ss_norm(p, e) / share; /* of the group's mean */
+    double decay = o->sam_decay_in_ascent ? o->weight_decay * share : 0, gradient = ss_norm(p, g);
+    double norm = (decay != 0 ? ss_norm_sum(p, g, decay, t->theta) : gradient) / share; /* of the group's mean */
     double factor = norm > 0 || isnan(norm) ? o->sam_rho / ((norm + 1e-12) * share) : 0;
-    ss_scale(p, factor, e);
-    ss_axpy(p, 1.0, t->theta, e);
+    ss_ascend(p, g, decay, factor, t->theta, s->ascent);
+    return gradient;
 }
 
 /* The whole batch is one group: both passes in place. */
 static double sam_whole(ss_trainer *t, const ss_slice *batch, double *second_loss)
 {
     struct ss_train_scratch *s = t->scratch;
-    double loss = ss_train_gradient(t, t->theta, batch, true, s->grad);
-    t->gradient_norm = ss_norm(t->net->n_params, s->grad);
-    ascend(t, s->grad, 1.0);
-    *second_loss = ss_train_gradient(t, s->ascent, batch, t->options.sam_update_statistics_twice, s->grad);
+    double loss = ss_train_gradient(t, t->theta, batch, false, true, s->grad);
+    t->gradient_norm = ascend(t, s->grad, 1.0);
+    *second_loss = ss_train_gradient(t, s->ascent, batch, true, t->options.sam_update_statistics_twice, s->grad);
     return loss;
 }
 
@@ -52,10 +49,10 @@ static double sam_groups(ss_trainer *t, const ss_slice *batch, double *second_lo
         ss_slice group = *batch;
         group.first = done;
         group.n = batch->n - done < s->group ? batch->n - done : s->group;
-        loss += ss_train_gradient(t, t->theta, &group, true, s->grad);
+        loss += ss_train_gradient(t, t->theta, &group, false, true, s->grad);
         ss_accumulate(p, s->grad, s->first_sum);
         ascend(t, s->grad, (double)group.n / batch->n);
-        *second_loss += ss_train_gradient(t, s->ascent, &group, t->options.sam_update_statistics_twice, s->grad);
+        *second_loss += ss_train_gradient(t, s->ascent, &group, true, t->options.sam_update_statistics_twice, s->grad);
         ss_accumulate(p, s->grad, s->total);
     }
     ss_round(p, s->first_sum, 1.0, s->grad);
@@ -64,54 +61,31 @@ static double sam_groups(ss_trainer *t, const ss_slice *batch, double *second_lo
     return loss;
 }
 
-/* s->grad = what the update uses; batch_loss and gradient_norm are those at w. False: the numbers are no good. */
+/* s->grad = what the update uses; batch_loss is the one at w, and with SAM gradient_norm too. False: the numbers are no
+ * good. */
 static bool batch_gradient(ss_trainer *t, const uint32_t *index, uint32_t n)
 {
     struct ss_train_scratch *s = t->scratch;
     ss_slice batch = {index, 0, n, n};
     double second_loss = 0;
+    t->gradient_norm = 0;
     if (t->options.sam_rho > 0)
         t->batch_loss = s->group < n ? sam_groups(t, &batch, &second_loss) : sam_whole(t, &batch, &second_loss);
-    else {
-        t->batch_loss = ss_train_gradient(t, t->theta, &batch, true, s->grad);
-        t->gradient_norm = ss_norm(t->net->n_params, s->grad);
-    }
+    else
+        t->batch_loss = ss_train_gradient(t, t->theta, &batch, false, true, s->grad);
     return isfinite(t->batch_loss) && t->batch_loss <= t->options.divergence_loss && isfinite(second_loss)
            && isfinite(t->gradient_norm);
 }
 
-typedef struct rates { ss_real lr, beta, decay; bool nesterov; } rates;
-
-static void update_plain(size_t n, rates r, const ss_real *restrict g, ss_real *restrict w)
-{
-    for (size_t i = 0; i < n; i++) w[i] -= r.lr * (g[i] + r.decay * w[i]);
-}
-
-static void update_momentum(size_t n, rates r, const ss_real *restrict g, ss_real *restrict w, ss_real *restrict v)
-{
-    for (size_t i = 0; i < n; i++) {
-        ss_real d = g[i] + r.decay * w[i];
-        v[i] = r.beta * v[i] + d;
-        w[i] -= r.lr * (r.nesterov ? d + r.beta * v[i] : v[i]);
-    }
-}
-
-/* Updates block by block, so that the check for finite weights reads what is still in the cache. */
+/* One pass over memory takes the gradient's norm, updates and looks whether the weights stay finite. */
 static bool update(ss_trainer *t, double learning_rate)
 {
-    enum { BLOCK = 4096 };
     const ss_train_options *o = &t->options;
-    rates r = {(ss_real)learning_rate, (ss_real)o->momentum, (ss_real)o->weight_decay, o->nesterov};
-    const ss_real *g = t->scratch->grad;
-    size_t p = t->net->n_params;
-    bool finite = true;
-    for (size_t i = 0; i < p; i += BLOCK) {
-        size_t n = p - i < BLOCK ? p - i : BLOCK;
-        if (o->momentum != 0) update_momentum(n, r, g + i, t->theta + i, t->velocity + i);
-        else update_plain(n, r, g + i, t->theta + i);
-        finite = ss_all_finite(n, t->theta + i) && finite;
-    }
-    return finite;
+    const ss_descent descent = {learning_rate, o->momentum, o->weight_decay, o->nesterov};
+    bool finite;
+    double norm = ss_descend(t->net->n_params, &descent, t->scratch->grad, t->theta, t->velocity, &finite);
+    if (!(o->sam_rho > 0)) t->gradient_norm = norm;
+    return finite && isfinite(norm);
 }
 
 ss_train_end ss_trainer_step(ss_trainer *t, const uint32_t *index, uint32_t n)

@@ -87,9 +87,9 @@ static void export_import(void)
         ss_net_export(net, i, a, torch);
         ss_net_import(net, i, torch, b);
         const ss_param *p = &net->tensor[i];
-        if (p->n_dims == 4) {       /* torch[o][c][y][x] is ours[o][y][x][c] */
+        if (p->n_dims == 4) {       /* torch[o][c][y][x] is ours[y][x][c][o] */
             size_t o = 2, c = 1, y = 2, x = 0, in = p->dim[1];
-            CU_ASSERT(torch[((o * in + c) * 3 + y) * 3 + x] == a[p->offset + ((o * 3 + y) * 3 + x) * in + c]);
+            CU_ASSERT(torch[((o * in + c) * 3 + y) * 3 + x] == a[p->offset + ((y * 3 + x) * in + c) * p->dim[0] + o]);
         }
     }
     CU_ASSERT(memcmp(a, b, n * sizeof *a) == 0);

@@ -75,6 +75,49 @@ static void coverage(void)
             }
 }
 
+/* Warm starts: wherever the given vector lies, chosen against the bound or not, its random part keeps the promise. */
+static void coverage_of_warm_starts(void)
+{
+    static const double toward_top[] = {0, 1, -1, 0.3, -1e-2, 1e-3}; /* the given vector's component along the top */
+    enum { STARTS = 300 };
+    for (size_t i = 0; i < N_SPECTRA; i++)
+        for (size_t t = 0; t < sizeof toward_top / sizeof *toward_top; t++)
+            for (int products = 1; products <= 8; products *= 2) {
+                double d[N], top = fill(&spectra[i], d), risk = 0.1, rounding = by_precision(1e-5, 1e-12) * fmax(fabs(top), 100);
+                ss_real start[N] = {0};
+                int missed = 0;
+                size_t at = 0;
+                while (d[at] < top) at++;
+                start[at] = (ss_real)toward_top[t];
+                start[(at + 1) % N] = (ss_real)sqrt(1 - toward_top[t] * toward_top[t]);
+                for (uint64_t check = 0; check < STARTS; check++) {
+                    ss_error error;
+                    ss_lanczos_result r = {0};
+                    ss_lanczos_options o = {.k = 1, .tolerance = 1e-14, .max_products = products, .check = check,
+                                            .start = start, .risk = risk};
+                    CU_ASSERT_FATAL(ss_lanczos(diagonal, d, N, &o, &r, &error) == 0);
+                    missed += !(r.upper >= top - rounding) && !isnan(r.upper);
+                    ss_lanczos_finish(&r);
+                }
+                CU_ASSERT(missed <= risk * STARTS + 4 * sqrt(risk * (1 - risk) * STARTS));
+            }
+}
+
+/* One step again, from a warm start: delta shrinks by the share. */
+static void share_by_hand(void)
+{
+    ss_error error;
+    ss_krylov k;
+    CU_ASSERT_FATAL(ss_krylov_init(&k, 4, &error) == 0);
+    ss_krylov_add(&k, 2, 0.5);
+    SS_ASSERT_NEAR(ss_krylov_upper(&k, 3, 0.1, 0.4), 2 + 0.5 / (0.4 * 0.1), 1e-12, 0);
+    SS_ASSERT_NEAR(ss_krylov_upper(&k, 1, 0.1, 0.4), 2 + 0.5 / 0.4, 1e-12, 0);
+    /* On a circle the component is densest at its ends: cos of an angle within pi * risk of 0. */
+    SS_ASSERT_NEAR(ss_krylov_upper(&k, 2, 0.1, 0.4), 2 + 0.5 / (0.4 * 0.5 * (1 - cos(acos(-1) * 0.1))), 1e-12, 0);
+    CU_ASSERT(ss_krylov_upper(&k, 2, 0.1, 1) < ss_krylov_upper(&k, 2, 0.1, 0.999999));
+    ss_krylov_finish(&k);
+}
+
 /* With one step the bound is explicit: p_1(t) = (t - alpha) / beta, so it is alpha + beta / delta. For n = 3 a component
  * is uniform in [-1, 1] (Archimedes): delta = risk exactly. */
 static void one_step_by_hand(void)
@@ -82,15 +125,15 @@ static void one_step_by_hand(void)
     ss_error error;
     ss_krylov k;
     CU_ASSERT_FATAL(ss_krylov_init(&k, 4, &error) == 0);
-    CU_ASSERT(isnan(ss_krylov_upper(&k, 3, 0.1)));
+    CU_ASSERT(isnan(ss_krylov_upper(&k, 3, 0.1, 1)));
     ss_krylov_add(&k, 2, 0.5);
-    SS_ASSERT_NEAR(ss_krylov_upper(&k, 3, 0.1), 2 + 0.5 / 0.1, 1e-12, 0);
-    SS_ASSERT_NEAR(ss_krylov_upper(&k, 1, 0.1), 2.5, 1e-12, 0);
+    SS_ASSERT_NEAR(ss_krylov_upper(&k, 3, 0.1, 1), 2 + 0.5 / 0.1, 1e-12, 0);
+    SS_ASSERT_NEAR(ss_krylov_upper(&k, 1, 0.1, 1), 2.5, 1e-12, 0);
     ss_krylov_finish(&k);
     ss_krylov_init(&k, 4, &error);
     ss_krylov_add(&k, 2, 1);
     ss_krylov_add(&k, 2, 0); /* exhausted: the eigenvalues are those of [2 1; 1 2] */
-    SS_ASSERT_NEAR(ss_krylov_upper(&k, 50, 0.1), 3, 1e-12, 0);
+    SS_ASSERT_NEAR(ss_krylov_upper(&k, 50, 0.1, 1), 3, 1e-12, 0);
     ss_krylov_finish(&k);
 }
 
@@ -105,5 +148,6 @@ static void closes_in(void)
     CU_ASSERT(isnan(upper_of(d, 100, 1e-3, 0, 1, &lambda)));
 }
 
-static const ss_case cases[] = {{"coverage", coverage}, {"one step by hand", one_step_by_hand}, {"closes in", closes_in}};
+static const ss_case cases[] = {{"coverage", coverage}, {"coverage of warm starts", coverage_of_warm_starts},
+                                {"the share by hand", share_by_hand}, {"one step by hand", one_step_by_hand}, {"closes in", closes_in}};
 SS_SUITE("num bound", cases)

@@ -1,6 +1,6 @@
 #include "suite.h"
 
-#include "../../src/num/winograd.h"
+#include "../../src/num/kernels.h"
 #include "fixture.h"
 
 #include <math.h>
@@ -17,9 +17,13 @@ static const geometry table[] = {
     {2, 4, 5, 30, 6, 3, 1, 1}, /* runs long enough for memcpy */
     {300, 6, 6, 24, 3, 3, 1, 1}, /* several tiles, the last one short, most of them across images */
     {5, 2, 2, 64, 3, 3, 1, 1},
-    /* by Winograd's algorithm: whole tiles, cut ones, every padding, several blocks */
+    /* position by position: every tap, some only in the padding, inputs that no window reads, many examples */
+    {9, 2, 2, 32, 48, 3, 1, 1}, {8, 1, 1, 64, 16, 3, 1, 1}, {40, 3, 2, 64, 33, 3, 2, 1}, {200, 3, 3, 48, 17, 3, 1, 1},
+    {8, 4, 3, 64, 7, 2, 3, 0}, {8, 2, 3, 96, 40, 5, 1, 3}, {33, 6, 6, 64, 20, 3, 2, 1},
+    /* by Winograd's algorithm: whole tiles, cut ones, every padding, several groups, blocks of weights */
     {8, 8, 8, 16, 16, 3, 1, 1}, {6, 9, 7, 32, 16, 3, 1, 1}, {9, 10, 10, 16, 32, 3, 1, 0}, {4, 9, 9, 16, 16, 3, 1, 2},
     {33, 6, 6, 16, 48, 3, 1, 1}, {40, 4, 4, 64, 64, 3, 1, 1}, {5, 28, 28, 32, 32, 3, 1, 1},
+    {20, 4, 4, 144, 80, 3, 1, 1}, {6, 6, 9, 80, 144, 3, 1, 0}, {100, 4, 4, 288, 16, 3, 1, 1}, {20, 5, 4, 32, 160, 3, 1, 2},
 };
 enum { N_GEOMETRIES = sizeof table / sizeof *table };
 
@@ -42,7 +46,7 @@ static setup make(const geometry *t)
     setup s = {.g = window_of(t), .n = t->n};
     s.n_x = s.n * (size_t)(t->h * t->w * t->c);
     s.n_y = s.n * (size_t)(s.g.out_h * s.g.out_w * t->out_c);
-    s.n_weight = (size_t)(t->out_c * t->kernel * t->kernel * t->c);
+    s.n_weight = (size_t)(t->kernel * t->kernel * t->c * t->out_c);
     s.x = random_vector(s.n_x, 1), s.dx = random_vector(s.n_x, 2);
     s.y = random_vector(s.n_y, 3), s.dy = random_vector(s.n_y, 4);
     s.weight = random_vector(s.n_weight, 5), s.dweight = random_vector(s.n_weight, 6);
@@ -74,7 +78,7 @@ static void each_product(setup *s, visitor *visit)
                                 int iy = oy * g->stride + ky - g->padding, ix = ox * g->stride + kx - g->padding;
                                 if (iy < 0 || ix < 0 || iy >= g->h || ix >= g->w) continue;
                                 visit(s, i * (size_t)(g->h * g->w * g->c) + (size_t)((iy * g->w + ix) * g->c + c),
-                                      (size_t)(((o * g->kernel + ky) * g->kernel + kx) * g->c + c),
+                                      (size_t)(((ky * g->kernel + kx) * g->c + c) * g->out_c + o),
                                       i * (size_t)(g->out_h * g->out_w * g->out_c) +
                                           (size_t)((oy * g->out_w + ox) * g->out_c + o));
                             }
@@ -116,16 +120,46 @@ static void compare(const setup *s, size_t n, const ss_real *got, size_t row)
     CU_ASSERT(good);
 }
 
+/* The factors of a second term: other numbers, of other sizes. */
+static setup make_second(const geometry *t)
+{
+    setup s = make(t);
+    ss_free(s.x), ss_free(s.dy), ss_free(s.weight);
+    s.x = random_vector(s.n_x, 8), s.dy = random_vector(s.n_y, 9), s.weight = random_vector(s.n_weight, 10);
+    ss_scale(s.n_x, 0.5, s.x), ss_scale(s.n_y, 2, s.dy), ss_scale(s.n_weight, -1.5, s.weight);
+    return s;
+}
+
+static void factors_of(const setup *s, const setup *second, ss_factors f[2])
+{
+    f[0] = (ss_factors){s->x, s->weight, s->dy};
+    f[1] = (ss_factors){second->x, second->weight, second->dy};
+}
+
+/* What `visit` adds for `second`, too. */
+static void add_wanted(setup *s, setup *second, size_t n, visitor *visit)
+{
+    for (size_t i = 0; i < n; i++) second->want[i] = 0;
+    each_product(second, visit);
+    for (size_t i = 0; i < n; i++) s->want[i] += second->want[i];
+}
+
 static void test_forward(void)
 {
     for (size_t row = 0; row < N_GEOMETRIES; row++)
-        for (int beta = 0; beta < 2; beta++) {
-            setup s = make(&table[row]);
-            begin(&s, s.n_y, beta, s.y);
+        for (size_t terms = 1; terms <= 2; terms++) {
+            setup s = make(&table[row]), second = make_second(&table[row]);
+            ss_factors f[2];
+            factors_of(&s, &second, f);
+            begin(&s, s.n_y, 0, s.y);
             each_product(&s, visit_forward);
-            ss_conv_forward(&s.g, s.n, s.x, s.weight, beta, s.y, s.work);
+            if (terms == 2) add_wanted(&s, &second, s.n_y, visit_forward);
+            const ss_real *bias = terms == 1 && row % 2 ? s.dweight : NULL; /* any numbers */
+            for (size_t i = 0; bias && i < s.n_y; i++) s.want[i] += (double)bias[i % (size_t)s.g.out_c];
+            ss_conv_forward(&s.g, s.n, terms, f, bias, s.y, s.work);
             compare(&s, s.n_y, s.y, row);
             drop(&s);
+            drop(&second);
         }
 }
 
@@ -133,27 +167,47 @@ static void test_backward_data(void)
 {
     for (size_t row = 0; row < N_GEOMETRIES; row++)
         for (int beta = 0; beta < 2; beta++) {
-            setup s = make(&table[row]);
+            setup s = make(&table[row]), second = make_second(&table[row]);
+            ss_factors f[2];
+            factors_of(&s, &second, f);
             begin(&s, s.n_x, beta, s.dx);
             each_product(&s, visit_data);
-            ss_conv_backward_data(&s.g, s.n, s.dy, s.weight, beta, s.dx, s.work);
+            bool two = (row + (size_t)beta) % 2 == 0;
+            if (two) {
+                for (size_t i = 0; i < s.n_x; i++) second.want[i] = 0;
+                add_wanted(&s, &second, s.n_x, visit_data);
+            }
+            ss_conv_backward_data(&s.g, s.n, two ? 2 : 1, f, beta, s.dx, s.work);
             compare(&s, s.n_x, s.dx, row);
             drop(&s);
+            drop(&second);
         }
 }
 
 static void test_backward_weight(void)
 {
-    static const double betas[] = {0, 1, -0.5};
     for (size_t row = 0; row < N_GEOMETRIES; row++)
-        for (size_t b = 0; b < 3; b++) {
-            setup s = make(&table[row]);
-            begin(&s, s.n_weight, betas[b], s.dweight);
+        for (size_t terms = 1; terms <= 2; terms++) {
+            setup s = make(&table[row]), second = make_second(&table[row]);
+            ss_factors f[2];
+            factors_of(&s, &second, f);
+            begin(&s, s.n_weight, 0, s.dweight);
             each_product(&s, visit_weight);
-            ss_conv_backward_weight(&s.g, s.n, s.x, s.dy, betas[b], s.dweight, s.work);
+            if (terms == 2) add_wanted(&s, &second, s.n_weight, visit_weight);
+            ss_conv_backward_weight(&s.g, s.n, terms, f, s.dweight, s.work);
             compare(&s, s.n_weight, s.dweight, row);
             drop(&s);
+            drop(&second);
         }
+}
+
+/* All three passes, one term each. */
+static void run_all(setup *s, size_t n)
+{
+    ss_factors f = {s->x, s->weight, s->dy};
+    ss_conv_forward(&s->g, n, 1, &f, NULL, s->y, s->work);
+    ss_conv_backward_data(&s->g, n, 1, &f, 0, s->dx, s->work);
+    ss_conv_backward_weight(&s->g, n, 1, &f, s->dweight, s->work);
 }
 
 /* <conv(x, w), dy> = <x, conv^T(dy, w)> = <w, dw(x, dy)>: the three kernels are one trilinear form. */
@@ -161,9 +215,7 @@ static void test_adjoint(void)
 {
     for (size_t row = 0; row < N_GEOMETRIES; row++) {
         setup s = make(&table[row]);
-        ss_conv_forward(&s.g, s.n, s.x, s.weight, 0, s.y, s.work);
-        ss_conv_backward_data(&s.g, s.n, s.dy, s.weight, 0, s.dx, s.work);
-        ss_conv_backward_weight(&s.g, s.n, s.x, s.dy, 0, s.dweight, s.work);
+        run_all(&s, s.n);
         double form = ss_dot(s.n_y, s.y, s.dy), size = ss_norm(s.n_y, s.y) * ss_norm(s.n_y, s.dy);
         SS_ASSERT_NEAR(form, ss_dot(s.n_x, s.x, s.dx), by_precision(1e-5, 1e-13), size);
         SS_ASSERT_NEAR(form, ss_dot(s.n_weight, s.weight, s.dweight), by_precision(1e-5, 1e-13), size);
@@ -171,17 +223,46 @@ static void test_adjoint(void)
     }
 }
 
+static bool same_bits(const setup *s, const setup *t)
+{
+    return memcmp(s->y, t->y, s->n_y * sizeof *s->y) == 0 && memcmp(s->dx, t->dx, s->n_x * sizeof *s->dx) == 0 &&
+           memcmp(s->dweight, t->dweight, s->n_weight * sizeof *s->dweight) == 0;
+}
+
+/* Whatever stood in `work` and in the results before, and for any number of threads. */
 static void test_same_bits(void)
 {
     for (size_t row = 0; row < N_GEOMETRIES; row++) {
         setup s = make(&table[row]), t = make(&table[row]);
         for (size_t i = 0; i < ss_conv_work(&t.g); i++) t.work[i] = (ss_real)NAN;
-        ss_conv_forward(&s.g, s.n, s.x, s.weight, 0, s.y, s.work);
-        ss_conv_forward(&t.g, t.n, t.x, t.weight, 0, t.y, t.work);
-        CU_ASSERT(memcmp(s.y, t.y, s.n_y * sizeof *s.y) == 0);
-        ss_conv_backward_weight(&s.g, s.n, s.x, s.dy, 1, s.dweight, s.work);
-        ss_conv_backward_weight(&t.g, t.n, t.x, t.dy, 1, t.dweight, t.work);
-        CU_ASSERT(memcmp(s.dweight, t.dweight, s.n_weight * sizeof *s.dweight) == 0);
+        for (size_t i = 0; i < t.n_y; i++) t.y[i] = (ss_real)NAN;
+        for (size_t i = 0; i < t.n_x; i++) t.dx[i] = (ss_real)NAN;
+        for (size_t i = 0; i < t.n_weight; i++) t.dweight[i] = (ss_real)NAN;
+        run_all(&s, s.n);
+        ss_threads_set(3);
+        run_all(&t, t.n);
+        ss_threads_set(1);
+        CU_ASSERT(same_bits(&s, &t));
+        drop(&s);
+        drop(&t);
+    }
+}
+
+/* v3 and v4 differ in their vectors' width alone. */
+static void test_same_bits_by_isa(void)
+{
+    const ss_kernels *list[3], *chosen = ss_kernel;
+    size_t n = ss_kernels_list(list);
+    for (size_t row = 0; n == 3 && row < N_GEOMETRIES; row++) {
+        setup s = make(&table[row]), t = make(&table[row]);
+        ss_kernel = list[0];
+        run_all(&s, s.n);
+        ss_kernel = list[1];
+        run_all(&t, t.n);
+        ss_kernel = chosen;
+        bool same = same_bits(&s, &t);
+        if (!same) fprintf(stderr, "\n    geometry %zu: v4 and v3 differ\n", row);
+        CU_ASSERT(same);
         drop(&s);
         drop(&t);
     }
@@ -189,12 +270,13 @@ static void test_same_bits(void)
 
 static void test_empty_batch(void)
 {
-    setup s = make(&table[8]);
-    ss_conv_forward(&s.g, 0, s.x, s.weight, 0, s.y, s.work);
-    ss_conv_backward_data(&s.g, 0, s.dy, s.weight, 0, s.dx, s.work);
-    ss_conv_backward_weight(&s.g, 0, s.x, s.dy, 0, s.dweight, s.work);
-    for (size_t i = 0; i < s.n_weight; i++) CU_ASSERT(s.dweight[i] == 0); /* the gradient of no example */
-    drop(&s);
+    static const geometry some[] = {{8, 8, 8, 3, 5, 3, 1, 1}, {8, 8, 8, 16, 16, 3, 1, 1}, {8, 2, 2, 32, 32, 3, 1, 1}};
+    for (size_t row = 0; row < sizeof some / sizeof *some; row++) {
+        setup s = make(&some[row]);
+        run_all(&s, 0);
+        for (size_t i = 0; i < s.n_weight; i++) CU_ASSERT(s.dweight[i] == 0); /* the gradient of no example */
+        drop(&s);
+    }
 }
 
 static void test_window_out(void)
@@ -210,8 +292,7 @@ static void test_window_out(void)
 
 static void test_work_is_bounded(void)
 {
-    /* vgg11's and resnet18's layers: a few MB at most, whatever the batch; by Winograd's algorithm also the transformed
-     * weights, four times their size. */
+    /* vgg11's and resnet18's layers: 40 MB at most, whatever the batch. */
     static const geometry layers[] = {
         {1, 32, 32, 3, 64, 3, 1, 1}, {1, 16, 16, 64, 128, 3, 1, 1}, {1, 8, 8, 128, 256, 3, 1, 1},
         {1, 4, 4, 256, 512, 3, 1, 1}, {1, 2, 2, 512, 512, 3, 1, 1}, {1, 32, 32, 64, 128, 3, 2, 1},
@@ -220,7 +301,7 @@ static void test_work_is_bounded(void)
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
         ss_window g = window_of(&layers[i]);
         CU_ASSERT(ss_conv_work(&g) > 0);
-        CU_ASSERT(ss_conv_work(&g) * sizeof(ss_real) <= (10 << 20) + 4 * sizeof(ss_real) * 9 * (size_t)(g.c * g.out_c));
+        CU_ASSERT(ss_conv_work(&g) * sizeof(ss_real) <= 40 << 20);
         g.exact = true;
         CU_ASSERT(ss_conv_work(&g) * sizeof(ss_real) <= 10 << 20);
     }
@@ -228,39 +309,45 @@ static void test_work_is_bounded(void)
     CU_ASSERT_EQUAL(ss_conv_work(&plain), 0);
 }
 
-/* The rule: 3x3, stride 1, whole vectors of channels, enough tiles; `exact` keeps it away, and gives the same numbers but for
- * rounding. */
-static void test_winograd_rule(void)
+/* The rule, and that `exact` keeps to im2col and gives the same numbers but for rounding. */
+static void test_rule(void)
 {
-    static const struct { geometry g; bool pays; } rules[] = {
-        {{8, 8, 8, 16, 16, 3, 1, 1}, true},   {{7, 8, 8, 16, 16, 3, 1, 1}, false}, {{99, 8, 8, 3, 16, 3, 1, 1}, false},
-        {{99, 8, 8, 16, 16, 3, 2, 1}, false}, {{99, 8, 8, 16, 16, 5, 1, 2}, false}, {{99, 2, 2, 64, 64, 3, 1, 1}, false},
-        {{32, 4, 4, 16, 16, 3, 1, 1}, true},  {{99, 5, 5, 16, 16, 3, 1, 1}, false}, {{8, 28, 28, 32, 64, 3, 1, 1}, true},
+    static const struct { geometry g; const char *method; } rules[] = {
+        {{8, 8, 8, 16, 16, 3, 1, 1}, "winograd"},   {{1, 4, 4, 16, 16, 3, 1, 1}, "im2col"},
+        {{99, 8, 8, 3, 16, 3, 1, 1}, "im2col"},     {{99, 8, 8, 16, 16, 3, 2, 1}, "im2col"},
+        {{99, 8, 8, 16, 16, 5, 1, 2}, "im2col"},    {{99, 2, 2, 64, 64, 3, 1, 1}, "position"},
+        {{32, 4, 4, 16, 16, 3, 1, 1}, "winograd"},  {{7, 2, 2, 64, 64, 3, 1, 1}, "im2col"},
+        {{8, 28, 28, 32, 64, 3, 1, 1}, "winograd"}, {{32, 32, 32, 64, 64, 3, 1, 1}, "winograd"},
+        {{32, 2, 2, 512, 512, 3, 1, 1}, "position"}, {{32, 4, 4, 512, 512, 3, 1, 1}, "winograd"},
     };
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         ss_window g = window_of(&rules[i].g);
-        CU_ASSERT_EQUAL(ss_winograd_pays(&g, rules[i].g.n), rules[i].pays);
+        CU_ASSERT_STRING_EQUAL(ss_conv_method(&g, rules[i].g.n), rules[i].method);
+        g.exact = true;
+        CU_ASSERT_STRING_EQUAL(ss_conv_method(&g, rules[i].g.n), "im2col");
     }
-    setup s = make(&rules[8].g);
-    ss_conv_forward(&s.g, s.n, s.x, s.weight, 0, s.y, s.work);
-    s.g.exact = true;
-    ss_conv_forward(&s.g, s.n, s.x, s.weight, 0, s.dy, s.work);
-    CU_ASSERT(memcmp(s.y, s.dy, s.n_y * sizeof *s.y) != 0);
-    double difference = 0;
-    for (size_t i = 0; i < s.n_y; i++) difference += pow((double)s.y[i] - (double)s.dy[i], 2);
-    CU_ASSERT(sqrt(difference) <= by_precision(1e-5, 1e-13) * ss_norm(s.n_y, s.y));
+    setup s = make(&rules[8].g), t = make(&rules[8].g);
+    t.g.exact = true;
+    run_all(&s, s.n);
+    run_all(&t, t.n);
+    CU_ASSERT(memcmp(s.y, t.y, s.n_y * sizeof *s.y) != 0);
+    for (size_t i = 0; i < s.n_y; i++) t.y[i] -= s.y[i];
+    CU_ASSERT(ss_norm(s.n_y, t.y) <= by_precision(3e-6, 1e-14) * ss_norm(s.n_y, s.y));
     drop(&s);
+    drop(&t);
 }
 
-static const ss_case cases[] = {{"Winograd: when", test_winograd_rule}, 
+static const ss_case cases[] = {
     {"output sizes", test_window_out},
     {"forward against the definition", test_forward},
     {"data gradient against the definition", test_backward_data},
     {"weight gradient against the definition", test_backward_weight},
     {"adjoint identities", test_adjoint},
-    {"same input, same bits", test_same_bits},
+    {"same input, same bits, any number of threads", test_same_bits},
+    {"v3 and v4: the same bits", test_same_bits_by_isa},
     {"no examples", test_empty_batch},
     {"work is bounded", test_work_is_bounded},
+    {"which method when", test_rule},
 };
 
 SS_SUITE("num/conv", cases)

@@ -87,14 +87,27 @@ static double *make_spectrum(const row *r)
     return d;
 }
 
-/* What holds of any result: unit eigenvectors, and a certificate that is true when it is worked out again. */
+/* At least ||A||: the largest sum of a row's sizes. */
+static double norm_above(const matrix *a)
+{
+    double norm = 0;
+    for (size_t i = 0; i < a->n; i++) {
+        double sum = a->diagonal ? fabs(a->diagonal[i]) : 0;
+        for (size_t j = 0; a->dense && j < a->n; j++) sum += fabs(a->dense[i * a->n + j]);
+        norm = fmax(norm, sum);
+    }
+    return norm;
+}
+
+/* What holds of any result: unit eigenvectors, and a certificate that is true when it is worked out again: never better than
+ * a product says, nor worse by more than the allowance for rounding. */
 static void check_certificate(const matrix *a, const ss_lanczos_result *r, double tolerance)
 {
     ss_real *hu = ss_alloc(a->n, sizeof *hu);
     matrix copy = *a;
     copy.stop_at = copy.nan_at = 0;
-    double norm = 0;
-    for (size_t i = 0; a->diagonal && i < a->n; i++) norm = fmax(norm, fabs(a->diagonal[i]));
+    double norm = norm_above(a), epsilon = by_precision(1.2e-7, 2.3e-16);
+    double allowance = 8 * epsilon * norm * sqrt(1 + r->n_products), slack = by_precision(1e-6, 1e-14) * norm;
     for (int p = 0; p < r->k; p++) {
         ss_real *u = r->eigenvector + (size_t)p * a->n;
         SS_ASSERT_NEAR(ss_norm(a->n, u), 1, by_precision(1e-6, 1e-14), 1);
@@ -102,9 +115,11 @@ static void check_certificate(const matrix *a, const ss_lanczos_result *r, doubl
         SS_ASSERT_NEAR(ss_dot(a->n, u, hu), r->eigenvalue[p], by_precision(1e-6, 1e-13), norm);
         ss_axpy(a->n, -r->eigenvalue[p], u, hu);
         double residual = ss_norm(a->n, hu), lambda = fabs(r->eigenvalue[p]);
-        if (lambda > 0) SS_ASSERT_NEAR(residual / lambda, r->residual[p], 0.01, by_precision(1e-4, 1e-12) * norm / lambda);
+        double said = r->residual[p] * lambda;
+        CU_ASSERT(said >= 0.99 * residual - slack);
+        CU_ASSERT(said <= 1.01 * hypot(residual, allowance) + slack);
         if (p > 0) CU_ASSERT(r->eigenvalue[p] <= r->eigenvalue[p - 1]);
-        double zero_level = by_precision(64 * 1.2e-7, 64 * 2.3e-16) * norm;
+        double zero_level = 64 * epsilon * norm;
         if (r->converged) CU_ASSERT(r->residual[p] <= tolerance || (lambda <= zero_level && residual <= 1.1 * zero_level));
         for (int q = 0; q < p; q++)
             CU_ASSERT(fabs(ss_dot(a->n, u, r->eigenvector + (size_t)q * a->n)) < by_precision(1e-3, 1e-4));
@@ -288,6 +303,139 @@ static void test_same_bits(void)
     ss_free(a.diagonal);
 }
 
+/* ---- what is saved ---------------------------------------------------------------------------------------------------- */
+/* Four distinct eigenvalues: four products span the Krylov space, and the fifth that a certificate would take is not spent,
+ * not even held back. */
+static double four_values(size_t i, size_t n) { (void)n; return 1 + (double)(i % 4) * (double)(i % 4); }
+
+static void test_certificate_is_free(void)
+{
+    row r = {four_values, 120, 1, 0, 0, 0};
+    for (int max = 4; max <= 50; max += 46)
+        for (uint64_t seed = 0; seed < 20; seed++) {
+            matrix a = {.n = r.n, .diagonal = make_spectrum(&r)};
+            ss_lanczos_options o = {.k = 1, .tolerance = by_precision(1e-3, 1e-9), .max_products = max, .seed = seed};
+            ss_lanczos_result got = solve(&a, o, 0);
+            CU_ASSERT(got.converged && got.n_products <= 4);
+            SS_ASSERT_NEAR(got.eigenvalue[0], 10, by_precision(1e-5, 1e-12), 0);
+            check_certificate(&a, &got, o.tolerance);
+            ss_lanczos_finish(&got);
+            ss_free(a.diagonal);
+        }
+}
+
+/* Through restarts the recurrence holds on: no product beside those of the basis, whose number a long basis shows. */
+static void test_certificate_after_restarts(void)
+{
+    row r = {linear_spectrum, 400, 1, 0, 0, 0};
+    matrix a = {.n = r.n, .diagonal = make_spectrum(&r)};
+    int n_restarted = 0;
+    for (double tolerance = 1e-1; tolerance > by_precision(2e-4, 1e-9); tolerance *= 0.5) {
+        ss_lanczos_options o = {.k = 1, .tolerance = tolerance, .max_products = 2000, .basis = 12};
+        ss_lanczos_result got = solve(&a, o, 0);
+        CU_ASSERT(got.converged);
+        check_certificate(&a, &got, tolerance);
+        n_restarted += got.n_products > 12;
+        int needed = got.n_products;
+        ss_lanczos_finish(&got);
+        o.max_products = needed; /* the last one was a basis vector's: nothing was held back */
+        got = solve(&a, o, 0);
+        CU_ASSERT(got.converged && got.n_products == needed);
+        ss_lanczos_finish(&got);
+    }
+    CU_ASSERT(n_restarted >= 5);
+    ss_free(a.diagonal);
+}
+
+/* ---- warm starts -------------------------------------------------------------------------------------------------------- */
+static double close_to_linear(size_t i, size_t n)
+{
+    return i + 1 == n ? 1.5 * (double)n : (double)i;
+}
+
+/* Near the eigenvector: fewer products, the same value. From anywhere else: the same value all the same. */
+static void test_warm_start(void)
+{
+    row r = {close_to_linear, 500, 1, 0, 0, 0};
+    static const struct { size_t at; double amount; bool fewer; } starts[] = {
+        {499, 1, true}, {499, -20, true}, {499, 0.05, true}, {0, 1, false}, {250, 3, false}, {498, 1, false}};
+    for (size_t t = 0; t < sizeof starts / sizeof *starts; t++) {
+        int n_saved = 0;
+        for (uint64_t seed = 0; seed < 5; seed++) {
+            matrix a = {.n = r.n, .diagonal = make_spectrum(&r)};
+            ss_lanczos_options o = {.k = 1, .tolerance = by_precision(1e-4, 1e-6), .max_products = 500, .seed = seed};
+            ss_real *start = ss_alloc(r.n, sizeof *start);
+            for (size_t i = 0; i < r.n; i++) start[i] = (ss_real)(0.001 * sin((double)i));
+            start[starts[t].at] += (ss_real)starts[t].amount;
+            ss_lanczos_result cold = solve(&a, o, 0);
+            o.start = start;
+            ss_lanczos_result warm = solve(&a, o, 0), again = solve(&a, o, 0);
+            o.check = 1;
+            ss_lanczos_result other = solve(&a, o, 0);
+            CU_ASSERT(cold.converged && warm.converged);
+            check_certificate(&a, &warm, o.tolerance);
+            SS_ASSERT_NEAR(warm.eigenvalue[0], 750, by_precision(1e-5, 1e-10), 0);
+            n_saved += cold.n_products - warm.n_products;
+            CU_ASSERT(warm.n_products <= cold.n_products + 3);
+            CU_ASSERT(memcmp(warm.eigenvector, again.eigenvector, r.n * sizeof *start) == 0);
+            CU_ASSERT(memcmp(warm.eigenvector, other.eigenvector, r.n * sizeof *start) != 0); /* a check draws its own */
+            ss_lanczos_result *const all[] = {&cold, &warm, &again, &other};
+            for (size_t i = 0; i < 4; i++) ss_lanczos_finish(all[i]);
+            ss_free(start);
+            ss_free(a.diagonal);
+        }
+        CU_ASSERT(starts[t].fewer ? n_saved >= 2 * 5 : n_saved <= 5);
+    }
+}
+
+/* A start that says nothing is no start. */
+static void test_useless_start(void)
+{
+    row r = {linear_spectrum, 60, 1, 0, 0, 0};
+    matrix a = {.n = r.n, .diagonal = make_spectrum(&r)};
+    ss_lanczos_options o = {.k = 1, .tolerance = 1e-3, .max_products = 300, .risk = 0.01};
+    ss_lanczos_result cold = solve(&a, o, 0);
+    const double values[] = {0, NAN, INFINITY};
+    for (size_t t = 0; t < 3; t++) {
+        ss_real *start = ss_alloc(r.n, sizeof *start);
+        start[7] = (ss_real)values[t];
+        o.start = start;
+        ss_lanczos_result got = solve(&a, o, 0);
+        CU_ASSERT(memcmp(got.eigenvector, cold.eigenvector, r.n * sizeof *start) == 0 && got.upper == cold.upper);
+        ss_lanczos_finish(&got);
+        ss_free(start);
+    }
+    ss_lanczos_finish(&cold);
+    ss_free(a.diagonal);
+}
+
+/* Memory that was used before, for other matrices, changes no bit. */
+static void test_work(void)
+{
+    static const row rows[] = {{linear_spectrum, 90, 2, 0, 0, 0}, {tiny_gap, 90, 2, 0, 0, 0}, {triple, 90, 2, 0, 0, 0}};
+    ss_lanczos_options o = {.k = 2, .tolerance = by_precision(1e-3, 1e-8), .max_products = 400, .risk = 0.1};
+    o.work = ss_lanczos_work_create(90, &o, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(o.work);
+    CU_ASSERT(ss_lanczos_work_fits(o.work, 90, &o) && !ss_lanczos_work_fits(o.work, 91, &o));
+    for (int k = 1; k < 9; k++) {
+        ss_lanczos_options other = {.k = k, .basis = k == 8 ? 24 : 0};
+        CU_ASSERT(ss_lanczos_work_fits(o.work, 90, &other) == (k == 2 || k == 8));
+    }
+    for (size_t t = 0; t < 6; t++) {
+        matrix a = {.n = 90, .diagonal = make_spectrum(&rows[t % 3])};
+        ss_lanczos_options own = o;
+        own.work = NULL;
+        ss_lanczos_result one = solve(&a, o, 0), two = solve(&a, own, 0);
+        CU_ASSERT(one.n_products == two.n_products && one.upper == two.upper);
+        CU_ASSERT(memcmp(one.eigenvector, two.eigenvector, 2 * 90 * sizeof(ss_real)) == 0);
+        ss_lanczos_finish(&one);
+        ss_lanczos_finish(&two);
+        ss_free(a.diagonal);
+    }
+    ss_lanczos_work_destroy(o.work);
+    ss_lanczos_work_destroy(NULL);
+}
+
 /* A restart must not forget: a basis of 22 finds the largest of 1000 with little more than one without a limit. */
 static void test_restart_is_thick(void)
 {
@@ -334,6 +482,11 @@ static const ss_case cases[] = {
     {"the operator is not finite", test_not_finite},
     {"same input, same bits", test_same_bits},
     {"restarts are thick", test_restart_is_thick},
+    {"the certificate costs no product", test_certificate_is_free},
+    {"nor after restarts", test_certificate_after_restarts},
+    {"warm starts", test_warm_start},
+    {"useless starts", test_useless_start},
+    {"used memory", test_work},
     {"memory", test_memory},
 };
 
