@@ -16,7 +16,15 @@ typedef struct ss_hessian_options {
     uint32_t micro_batch;         /* examples per pass where nothing couples examples */
     double l2;                    /* adds l2 * I: the weight decay, where the L2 term is to be included; else 0 */
     size_t cache_bytes;           /* activations and deltas of the point are kept between products up to this much */
+    uint32_t directions;          /* that ss_hessian_apply_block takes at once, each at 8 bytes per parameter; 0: 1 */
 } ss_hessian_options;
+
+/* How many of a Hessian's batches keep their activations, and their deltas, between products. Whoever keeps none shares
+ * the last one's and computes anew, so one of each there always is. */
+typedef struct ss_keep { uint32_t activations, deltas; } ss_keep;
+/* What fits into cache_bytes. Where not all does, deltas are dropped first, batch by batch from the last: to compute them
+ * takes a backward pass without weight gradients. Then activations go likewise: a forward pass more. */
+ss_keep ss_keep_plan(uint32_t n_batches, size_t activation_bytes, size_t delta_bytes, size_t cache_bytes);
 
 typedef struct ss_hessian ss_hessian;
 ss_hessian *ss_hessian_create(const ss_net *net, const ss_dataset *data, const ss_hessian_options *options, ss_error *error);
@@ -25,7 +33,11 @@ void ss_hessian_destroy(ss_hessian *h);
 void ss_hessian_set(ss_hessian *h, const ss_real *theta, const ss_real *stats);
 /* An ss_operator: hv = (Hessian + l2 I) v, both (n_params). `ctx` is the ss_hessian. */
 int ss_hessian_apply(void *ctx, const ss_real *v, ss_real *hv, ss_error *error);
-/* Polled once per product; true makes apply return 1 (interrupted). */
+/* hv[i] = (Hessian + l2 I) v[i] for k directions, the bits of k calls of ss_hessian_apply; what is not kept of the point is
+ * computed once for `directions` of them. */
+int ss_hessian_apply_block(ss_hessian *h, size_t k, const ss_real *const *v, ss_real *const *hv, ss_error *error);
+ss_keep ss_hessian_kept(const ss_hessian *h);
+/* Polled once per product (per `directions` of them); true makes apply return 1 (interrupted). */
 void ss_hessian_set_stop(ss_hessian *h, bool (*should_stop)(void *ctx), void *ctx);
 /* Mean loss and its gradient over the same examples in the same mode (grad may be NULL). */
 double ss_hessian_loss(ss_hessian *h, ss_real *grad);
@@ -44,7 +56,16 @@ typedef struct ss_lambda {
 /* lambda_max at (theta, stats). 0, -1 error, 1 interrupted. */
 int ss_lambda_measure(ss_hessian *h, const ss_real *theta, const ss_real *stats, const ss_lanczos_options *options,
                       ss_lambda *out, ss_error *error);
+/* What one check hands to the next where lambda_max is tracked: near which vector to look. State of a point's run like its
+ * weights: saved and restored with them, the run ends with the same bits. Zeroed: nothing is known yet. */
+typedef struct ss_warm { bool known; ss_real *vector; /* (n_params) NULL before the first check */ } ss_warm;
+/* As ss_lambda_measure, from warm->vector and a random part (ss_lanczos_options), and warm is what came out. Every check of a
+ * run has its own number. Interrupted or failed, warm is as before. */
+int ss_lambda_track(ss_hessian *h, const ss_real *theta, const ss_real *stats, const ss_lanczos_options *options,
+                    uint64_t check, ss_warm *warm, ss_lambda *out, ss_error *error);
+void ss_warm_finish(ss_warm *warm);
 /* The study's measure for oscillating iterates: the maximum of lambda_max at n >= 2 points theta + i/(n-1) (next - theta).
+ * The first is measured as by itself, each later one tracked from the one before.
  * hvp_count is the sum; residual, eigenvalues and converged are those of the maximum (converged: of all). */
 int ss_lambda_measure_between(ss_hessian *h, const ss_real *theta, const ss_real *next, const ss_real *stats, int n,
                               const ss_lanczos_options *options, ss_lambda *out, ss_error *error);

@@ -13,7 +13,7 @@
 typedef struct ss_store ss_store;
 
 typedef struct ss_provenance {    /* becomes root attributes */
-    const char *version, *commit, *mpi, *blas, *cpu;
+    const char *version, *commit, *mpi, *blas, *kernels, *cpu;
     const char *data_path, *data_digest; /* of all data sets of the job, joined by ", " */
     /* The digest of the data set that a grid point uses; NULL: data_digest, for every point. */
     const char *(*point_digest)(const void *ctx, const ss_settings *s);

@@ -55,16 +55,16 @@ typedef struct ss_settings {
     int64_t interpolation_points; /* 0: at the final iterate; n >= 2: maximum over n points to the next iterate */
     int64_t track_every_epochs, track_every_steps; /* or `none` */
     /* sweep: not part of the identity */
-    int64_t threads;              /* or `auto` */
+    int64_t threads, curvature_memory; /* a number, bytes; or `auto` */
     bool save_weights;
 } ss_settings;
-typedef enum ss_type { SS_BOOL, SS_INT, SS_COUNT, SS_FLOAT, SS_CHOICE, SS_TEXT, SS_INTS, SS_LAYERS } ss_type;
+typedef enum ss_type { SS_BOOL, SS_INT, SS_COUNT, SS_BYTES, SS_FLOAT, SS_CHOICE, SS_TEXT, SS_INTS, SS_LAYERS } ss_type;
 typedef struct ss_key {
     const char *name, *section;
     ss_type type;
     size_t offset;                /* into ss_settings; (size_t)-1: the job's own (output, seeds, ...) */
     const char *fallback;         /* the default as one would write it in YAML */
-    const char *word;             /* SS_COUNT: the word it takes beside numbers */
+    const char *word;             /* SS_COUNT, SS_BYTES: the word it takes beside numbers */
     const char *const *choices;   /* SS_CHOICE: NULL-terminated */
     double min, max; bool open_min, open_max; /* open: the bound itself is excluded */
     bool identity;                /* part of what determines a point's result */
@@ -188,11 +188,11 @@ size_t ss_queue_finished(const ss_queue *q);
 /* ---- cost model ---------------------------------------------------------------------------------------------------- */
 typedef struct ss_work_size {     /* of one network, given by app from nn */
     double macs_per_example;      /* multiply-accumulates of one forward pass */
-    double n_parameters, values_per_example; /* activations kept per example */
-    double n_train, n_test;
-    double cache_bytes, data_bytes; /* for the Hessian's activations; of the data set in memory */
+    double n_parameters, values_per_example, deltas_per_example; /* values of both passes; those of the backward pass */
+    double n_train, n_test, cache_bytes, data_bytes; /* curvature_memory's `auto`; of the data set in memory */
 } ss_work_size;
-typedef struct ss_cost { double train_s, curvature_s, memory_bytes; } ss_cost; /* upper bounds: all of max_epochs */
+typedef struct ss_cost { double train_s, curvature_s, memory_bytes, /* upper bounds: all of max_epochs; of the Hessian: */
+    n_batches, activations, deltas, kept_bytes; } ss_cost; /* its batches; those that keep them (ss_keep), and how much */
 ss_cost ss_cost_predict(const ss_settings *s, const ss_work_size *w, double flops_per_s);
 /* Wall time of n_ranks workers taking points longest first. */
 double ss_cost_makespan(size_t n, const double *cost_s, int n_ranks);

@@ -119,7 +119,7 @@ static void print_grid(const plan *p)
     for (int a = 0; a < p->job->n_axes; a++) print_axis(&p->job->axes[a]);
 }
 
-typedef struct total { double train_s, curvature_s, memory_bytes, longest_s; size_t longest; } total;
+typedef struct total { double train_s, curvature_s, longest_s; size_t longest, largest; } total;
 
 /* Sums over what is left; left (n) gets its seconds and *n_left their number. */
 static total sum_costs(const plan *p, double *left, size_t *n_left)
@@ -132,13 +132,24 @@ static total sum_costs(const plan *p, double *left, size_t *n_left)
         left[(*n_left)++] = point_s;
         t.train_s += p->cost[i].train_s;
         t.curvature_s += p->cost[i].curvature_s;
-        if (p->cost[i].memory_bytes > t.memory_bytes) t.memory_bytes = p->cost[i].memory_bytes;
+        if (*n_left == 1 || p->cost[i].memory_bytes > p->cost[t.largest].memory_bytes) t.largest = i;
         if (point_s > t.longest_s) {
             t.longest_s = point_s;
             t.longest = i;
         }
     }
     return t;
+}
+
+/* Of the point that needs the most: all of it, and what products with the Hessian keep (see jobs/README.md, Memory). */
+static void print_memory(const ss_cost *c)
+{
+    printf("memory        %.0f MiB per working rank\n", c->memory_bytes / (1 << 20));
+    printf("curvature     keeps %.0f MiB between products: ", c->kept_bytes / (1 << 20));
+    if (c->deltas >= c->n_batches) printf("activations and deltas\n");
+    else if (c->activations >= c->n_batches)
+        printf("activations, and deltas of %.0f of %.0f batches (more: curvature_memory)\n", c->deltas, c->n_batches);
+    else printf("activations of %.0f of %.0f batches (more: curvature_memory)\n", c->activations, c->n_batches);
 }
 
 static void print_costs(const plan *p, int n_ranks, const total *t, const double *left, size_t n_left)
@@ -154,7 +165,7 @@ static void print_costs(const plan *p, int n_ranks, const total *t, const double
     ss_duration_format(t->longest_s, text);
     ss_point_describe(p->job, ss_study_grid(p->study), t->longest, place, sizeof place);
     printf("longest point %s: point %zu %s\n", text, t->longest, place);
-    printf("memory        %.0f MiB per working rank\n", t->memory_bytes / (1 << 20));
+    print_memory(&p->cost[t->largest]);
     ss_duration_format(wall_s, text);
     printf("wall time     %s on %d %s (%d working)\n", text, n_ranks, n_ranks == 1 ? "rank" : "ranks", n_workers);
 }

@@ -129,7 +129,8 @@ static int open_store(sweep *s, ss_error *error)
 {
     const ss_provenance provenance = {
         .version = ss_version(), .commit = ss_commit(), .mpi = s->parallel ? ss_farm_describe() : "none",
-        .blas = ss_blas_describe(), .cpu = ss_cpu_name(), .data_path = ss_study_data_paths(s->study),
+        .blas = ss_blas_describe(), .kernels = ss_kernels_describe(), .cpu = ss_cpu_name(),
+        .data_path = ss_study_data_paths(s->study),
         .data_digest = ss_study_digests(s->study), .point_digest = point_digest, .ctx = s->study,
     };
     if (ss_make_folder_of(s->results, error)) return -1;

@@ -104,7 +104,7 @@ ss_hessian_options ss_model_hessian(const ss_settings *s, uint32_t n_train, doub
         .examples = examples >= n_train ? 0 : examples, .subset = s->curvature_subset,
         .batch_norm = s->curvature_batch_norm, .ghost_batch = hessian_ghost_batch(s, n_train),
         .micro_batch = (uint32_t)s->micro_batch, .l2 = s->curvature_weight_decay ? s->weight_decay : 0,
-        .cache_bytes = ss_model_cache_bytes(memory_bytes),
+        .cache_bytes = s->curvature_memory >= 0 ? (size_t)s->curvature_memory : ss_model_cache_bytes(memory_bytes),
     };
 }
 

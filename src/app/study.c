@@ -71,9 +71,14 @@ static int add_shape(ss_study *study, const ss_settings *s, size_t bank_index, s
     const ss_dataset *data = study->bank[bank_index].data;
     ss_net *net = ss_model_create(s, data, error);
     if (!net) return ss_fail_in(error, "network %s on %dx%dx%d images of %s", s->network, data->h, data->w, data->c, s->dataset);
-    ss_work_size work = {net->macs_per_example, (double)net->n_params, (double)net->values_per_example,
-                         (double)data->train.n, (double)data->test.n,
-                         (double)ss_model_cache_bytes(ss_memory_share_bytes()), data_bytes(data)};
+    enum { SAMPLE = 1024 };       /* per example, without what a set of deltas has once */
+    ss_work_size work = {
+        .macs_per_example = net->macs_per_example, .n_parameters = (double)net->n_params,
+        .values_per_example = (double)net->values_per_example,
+        .deltas_per_example = (double)(ss_deltas_bytes(net, SAMPLE) / SAMPLE / sizeof(ss_real)),
+        .n_train = data->train.n, .n_test = data->test.n, .data_bytes = data_bytes(data),
+        .cache_bytes = (double)ss_model_cache_bytes(ss_memory_share_bytes()),
+    };
     grown[study->n_shapes++] = (shape){*s, bank_index, work, net->norms_features};
     ss_net_destroy(net);
     return 0;

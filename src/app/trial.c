@@ -17,6 +17,7 @@ typedef struct run {
     ss_trainer *trainer;
     ss_hessian *hessian;          /* made when first needed */
     ss_real *grad;                /* (n_params) for tracked rows */
+    ss_warm warm;                 /* from one tracked check to the next */
     double curvature_s;
     bool interrupted;
 } run;
@@ -53,8 +54,9 @@ static int track_row(run *r, ss_error *error)
     ss_trainer *t = r->trainer;
     ss_lambda lambda = {0};
     ss_lanczos_options lanczos = ss_model_lanczos(&r->settings);
+    lanczos.risk = 0;             /* no bound is recorded of tracked checks */
     if (make_hessian(r, error)) return -1;
-    int rc = ss_lambda_measure(r->hessian, t->theta, t->stats, &lanczos, &lambda, error);
+    int rc = ss_lambda_track(r->hessian, t->theta, t->stats, &lanczos, (uint64_t)t->step, &r->warm, &lambda, error);
     if (rc == 0) {
         int64_t per_epoch = (int64_t)ss_trainer_steps_per_epoch(t);
         double lr = ss_learning_rate(&t->options, t->step > 0 ? t->step - 1 : 0, per_epoch); /* of the last step */
@@ -196,6 +198,7 @@ static int run_point(run *r, ss_error *error)
 static void run_finish(run *r)
 {
     ss_hessian_destroy(r->hessian);
+    ss_warm_finish(&r->warm);
     ss_trainer_destroy(r->trainer);
     ss_net_destroy(r->net);
     ss_free(r->grad);

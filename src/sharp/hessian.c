@@ -1,13 +1,17 @@
 /* hessian.c - the Hessian of the mean training loss over chosen examples, as an operator.
  * The examples are cut into batches: ghost batches where batch norm couples examples through their statistics, otherwise
  * micro-batches, which are only a matter of memory. The mean is over examples: every batch is scaled by 1/examples, so
- * that a short last one counts by what it holds. A tape holds one batch's activations and deltas at the point; as many
- * batches as cache_bytes allows keep their own, the rest share one and are computed anew for every product. Either way
- * the same calls are made on the same numbers and the sum runs in double in the batches' order: the bits are equal. */
+ * that a short last one counts by what it holds. Of a batch at the point, a tape holds the activations and a set of deltas
+ * the backward pass. As many batches as cache_bytes allows keep theirs between products (ss_keep_plan); the rest share the
+ * last tape, or the last set of deltas, and compute theirs anew for every product, or once for several directions
+ * (ss_hessian_apply_block). Whatever is kept, the same calls are made on the same numbers and the sum runs in double in
+ * the batches' order: the bits are equal. */
 #include "sharpsweep/sharp.h"
 
 #include <assert.h>
 #include <string.h>
+
+#include "operator.h"
 
 #define NO_BATCH UINT32_MAX
 
@@ -20,12 +24,15 @@ struct ss_hessian {
     uint32_t *index;              /* (n_examples); NULL: the first ones */
     ss_real *theta, *stats;
     double *loss;                 /* (n_batches) mean-scaled share of each batch, as far as its pass was run */
-    uint32_t n_tapes;
-    ss_tape **tape;               /* (n_tapes) */
-    uint32_t *held;               /* (n_tapes) whose passes stand in it */
+    uint32_t n_tapes, n_deltas;
+    ss_tape **tape;               /* (n_tapes) batch b has number b, those above the last one share that */
+    ss_deltas **deltas;           /* (n_deltas) likewise */
+    uint32_t *held, *held_deltas; /* (n_tapes), (n_deltas) whose forward, whose backward pass stands in it */
     ss_scratch *scratch;
-    double *sum;                  /* (n_params) over batches, and one batch's share; with one batch neither is needed */
-    ss_real *part;
+    size_t directions;
+    double *sum;                  /* (directions, n_params) over batches, and one batch's share; with one batch neither is */
+    ss_real *part;                /* needed */
+    ss_lanczos_work *work;        /* see operator.h */
     bool (*should_stop)(void *ctx);
     void *stop_ctx;
     size_t bytes;
@@ -73,7 +80,7 @@ static int create_vectors(ss_hessian *h, bool even, ss_error *error)
     h->stats = take(h, h->net->n_stats, sizeof *h->stats);
     h->loss = take(h, h->n_batches, sizeof *h->loss);
     if (even) h->index = take(h, h->n_examples, sizeof *h->index);
-    if (several) h->sum = take(h, p, sizeof *h->sum);
+    if (several && p <= SIZE_MAX / h->directions) h->sum = take(h, h->directions * p, sizeof *h->sum);
     if (several) h->part = take(h, p, sizeof *h->part);
     if (!h->theta || !h->stats || !h->loss || (even && !h->index) || (several && (!h->sum || !h->part)))
         return ss_fail(error, "no memory for the Hessian of %zu parameters over %u batches", p, h->n_batches);
@@ -81,24 +88,57 @@ static int create_vectors(ss_hessian *h, bool even, ss_error *error)
     return 0;
 }
 
-static int create_tapes(ss_hessian *h, size_t cache_bytes, ss_error *error)
+ss_keep ss_keep_plan(uint32_t n_batches, size_t activation_bytes, size_t delta_bytes, size_t cache_bytes)
 {
-    size_t each = ss_tape_bytes(h->net, h->batch, true), fit = cache_bytes / each;
-    h->n_tapes = fit < 1 ? 1 : fit < h->n_batches ? (uint32_t)fit : h->n_batches;
-    h->tape = take(h, h->n_tapes, sizeof *h->tape);
-    h->held = take(h, h->n_tapes, sizeof *h->held);
-    if (!h->tape || !h->held) return ss_fail(error, "no memory for a list of %u tapes", h->n_tapes);
+    size_t n = n_batches, left = cache_bytes;
+    if (activation_bytes == 0 || delta_bytes == 0) return (ss_keep){n_batches, n_batches};
+    if (left / n >= activation_bytes && left - n * activation_bytes >= delta_bytes) {
+        size_t deltas = (left - n * activation_bytes) / delta_bytes;
+        return (ss_keep){n_batches, deltas < n ? (uint32_t)deltas : n_batches};
+    }
+    size_t activations = left > delta_bytes ? (left - delta_bytes) / activation_bytes : 0;
+    return (ss_keep){activations < 1 ? 1 : activations < n ? (uint32_t)activations : n_batches, 1};
+}
+
+static int create_scratch(ss_hessian *h, ss_keep keep, ss_error *error)
+{
+    h->tape = take(h, keep.activations, sizeof *h->tape);
+    h->deltas = take(h, keep.deltas, sizeof *h->deltas);
+    h->held = take(h, keep.activations, sizeof *h->held);
+    h->held_deltas = take(h, keep.deltas, sizeof *h->held_deltas);
+    if (!h->tape || !h->deltas || !h->held || !h->held_deltas)
+        return ss_fail(error, "no memory for a list of %u tapes", keep.activations);
     h->scratch = ss_scratch_create(h->net, h->batch, true, error);
     if (!h->scratch) return ss_fail_in(error, "curvature");
     h->bytes += ss_scratch_bytes(h->net, h->batch, true);
-    for (uint32_t i = 0; i < h->n_tapes; i++) {
-        h->held[i] = NO_BATCH;
-        h->tape[i] = ss_tape_create(h->net, h->batch, true, error);
-        if (!h->tape[i] && i == 0) return ss_fail_in(error, "curvature");
-        if (!h->tape[i]) h->n_tapes = i; /* memory for a smaller cache only: slower, the same bits */
-        else h->bytes += each;
-    }
     return 0;
+}
+
+/* One tape and one set of deltas there must be; memory for fewer than were planned only means slower, the same bits. */
+static int create_tapes(ss_hessian *h, size_t cache_bytes, ss_error *error)
+{
+    size_t tape_bytes = ss_tape_bytes(h->net, h->batch, false), delta_bytes = ss_deltas_bytes(h->net, h->batch);
+    ss_keep keep = ss_keep_plan(h->n_batches, tape_bytes, delta_bytes, cache_bytes);
+    if (create_scratch(h, keep, error) != 0) return -1;
+    for (; h->n_tapes < keep.activations; h->n_tapes++) {
+        ss_tape *tape = ss_tape_create(h->net, h->batch, false, error);
+        if (!tape) break;
+        h->tape[h->n_tapes] = tape;
+        h->bytes += tape_bytes;
+    }
+    for (; h->n_tapes > 0 && h->n_deltas < keep.deltas; h->n_deltas++) {
+        ss_deltas *deltas = ss_deltas_create(h->net, h->batch, error);
+        if (!deltas) break;
+        h->deltas[h->n_deltas] = deltas;
+        h->bytes += delta_bytes;
+    }
+    return h->n_deltas > 0 ? 0 : ss_fail_in(error, "curvature");
+}
+
+static void forget(ss_hessian *h)
+{
+    for (uint32_t i = 0; i < h->n_tapes; i++) h->held[i] = NO_BATCH;
+    for (uint32_t i = 0; i < h->n_deltas; i++) h->held_deltas[i] = NO_BATCH;
 }
 
 ss_hessian *ss_hessian_create(const ss_net *net, const ss_dataset *data, const ss_hessian_options *options, ss_error *error)
@@ -110,6 +150,7 @@ ss_hessian *ss_hessian_create(const ss_net *net, const ss_dataset *data, const s
         return NULL;
     }
     h->net = net, h->data = data, h->l2 = options->l2;
+    h->directions = options->directions ? options->directions : 1;
     h->bytes = sizeof *h;
     h->running = strcmp(options->batch_norm, "running") == 0;
     h->n_examples = options->examples ? options->examples : data->train.n;
@@ -121,16 +162,21 @@ ss_hessian *ss_hessian_create(const ss_net *net, const ss_dataset *data, const s
         ss_hessian_destroy(h);
         return NULL;
     }
+    forget(h);
     return h;
 }
 
 void ss_hessian_destroy(ss_hessian *h)
 {
     if (!h) return;
-    for (uint32_t i = 0; h->tape && i < h->n_tapes; i++) ss_tape_destroy(h->tape[i]);
+    for (uint32_t i = 0; i < h->n_tapes; i++) ss_tape_destroy(h->tape[i]);
+    for (uint32_t i = 0; i < h->n_deltas; i++) ss_deltas_destroy(h->deltas[i]);
     ss_scratch_destroy(h->scratch);
+    ss_lanczos_work_destroy(h->work);
     ss_free(h->tape);
+    ss_free(h->deltas);
     ss_free(h->held);
+    ss_free(h->held_deltas);
     ss_free(h->index);
     ss_free(h->theta);
     ss_free(h->stats);
@@ -155,7 +201,17 @@ void ss_hessian_set(ss_hessian *h, const ss_real *theta, const ss_real *stats)
     assert(stats || h->net->n_stats == 0);
     memcpy(h->theta, theta, h->net->n_params * sizeof *theta);
     if (h->net->n_stats > 0) memcpy(h->stats, stats, h->net->n_stats * sizeof *stats);
-    for (uint32_t i = 0; i < h->n_tapes; i++) h->held[i] = NO_BATCH;
+    forget(h);
+}
+
+ss_lanczos_work **ss_hessian_work(ss_hessian *h)
+{
+    return &h->work;
+}
+
+ss_keep ss_hessian_kept(const ss_hessian *h)
+{
+    return (ss_keep){h->n_tapes, h->n_deltas};
 }
 
 void ss_hessian_set_stop(ss_hessian *h, bool (*should_stop)(void *ctx), void *ctx)
@@ -178,38 +234,55 @@ static ss_pass pass_of(const ss_hessian *h, uint32_t b)
 /* The tape of batch b with its forward and backward pass run at the point. grad: also its share of the gradient. */
 static ss_tape *ready_tape(ss_hessian *h, uint32_t b, ss_real *grad)
 {
-    uint32_t slot = b < h->n_tapes ? b : h->n_tapes - 1;
-    ss_tape *tape = h->tape[slot];
+    uint32_t i = b < h->n_tapes ? b : h->n_tapes - 1, j = b < h->n_deltas ? b : h->n_deltas - 1;
+    ss_tape *tape = h->tape[i];
     ss_pass pass = pass_of(h, b);
-    bool held = h->held[slot] == b;
-    if (!held) {
+    ss_tape_attach(tape, h->deltas[j]);
+    if (h->held[i] != b) {
         uint32_t first = b * h->batch;
         ss_dataset_batch(h->data, &h->data->train, h->index ? h->index + first : NULL, first, (uint32_t)pass.n,
                          ss_tape_input(tape), ss_tape_labels(tape));
         h->loss[b] = scale_of(h) * ss_net_forward(h->net, &pass, tape, h->scratch, NULL);
+        h->held[i] = b;
     }
-    if (!held || grad) ss_net_backward(h->net, &pass, scale_of(h), tape, h->scratch, grad);
-    h->held[slot] = b;
+    if (h->held_deltas[j] != b || grad) ss_net_backward(h->net, &pass, scale_of(h), tape, h->scratch, grad);
+    h->held_deltas[j] = b;
     return tape;
+}
+
+/* At most `directions` products. */
+static void apply_some(ss_hessian *h, size_t k, const ss_real *const *v, ss_real *const *hv)
+{
+    size_t p = h->net->n_params;
+    bool several = h->n_batches > 1;
+    if (several) memset(h->sum, 0, k * p * sizeof *h->sum);
+    for (uint32_t b = 0; b < h->n_batches; b++) {
+        ss_tape *tape = ready_tape(h, b, NULL);
+        ss_pass pass = pass_of(h, b);
+        for (size_t i = 0; i < k; i++) {
+            ss_net_hessian_product(h->net, &pass, scale_of(h), tape, h->scratch, v[i], several ? h->part : hv[i]);
+            if (several) ss_accumulate(p, h->part, h->sum + i * p);
+        }
+    }
+    for (size_t i = 0; i < k; i++) {
+        if (several) ss_round(p, h->sum + i * p, 1, hv[i]);
+        if (h->l2 != 0) ss_axpy(p, h->l2, v[i], hv[i]);
+    }
+}
+
+int ss_hessian_apply_block(ss_hessian *h, size_t k, const ss_real *const *v, ss_real *const *hv, ss_error *error)
+{
+    (void)error;
+    for (size_t i = 0; i < k; i += h->directions) {
+        if (h->should_stop && h->should_stop(h->stop_ctx)) return 1;
+        apply_some(h, k - i < h->directions ? k - i : h->directions, v + i, hv + i);
+    }
+    return 0;
 }
 
 int ss_hessian_apply(void *ctx, const ss_real *v, ss_real *hv, ss_error *error)
 {
-    ss_hessian *h = ctx;
-    size_t p = h->net->n_params;
-    bool several = h->n_batches > 1;
-    (void)error;
-    if (h->should_stop && h->should_stop(h->stop_ctx)) return 1;
-    if (several) memset(h->sum, 0, p * sizeof *h->sum);
-    for (uint32_t b = 0; b < h->n_batches; b++) {
-        ss_tape *tape = ready_tape(h, b, NULL);
-        ss_pass pass = pass_of(h, b);
-        ss_net_hessian_product(h->net, &pass, scale_of(h), tape, h->scratch, v, several ? h->part : hv);
-        if (several) ss_accumulate(p, h->part, h->sum);
-    }
-    if (several) ss_round(p, h->sum, 1, hv);
-    if (h->l2 != 0) ss_axpy(p, h->l2, v, hv);
-    return 0;
+    return ss_hessian_apply_block(ctx, 1, &v, &hv, error);
 }
 
 double ss_hessian_loss(ss_hessian *h, ss_real *grad)

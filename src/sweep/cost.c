@@ -7,10 +7,12 @@
 #include <string.h>
 
 /* In units of one forward pass of one example: backward costs twice as much, so a gradient is 3. A product with the Hessian
- * is a tangent of both passes, at 2 to 2.7 gradients as measured; what is cached of the point costs one gradient first. */
-enum { GRADIENT = 3, FLOPS_PER_MAC = 2 };
-static const double product_gradients = 2.4;
-enum { USUAL_PRODUCTS = 12, LANCZOS_BASIS = 20, REAL_BYTES = 4 };
+ * is a tangent of both passes, at 2 gradients; what is kept of the point costs a forward pass and its deltas first, and of
+ * the batches that keep nothing every product costs that. Products of one measurement, and of one that starts from the
+ * last one's vector, as they usually are. */
+enum { GRADIENT = 3, FORWARD = 1, DELTAS = 1, FLOPS_PER_MAC = 2 };
+static const double product_gradients = 2.1;
+enum { USUAL_PRODUCTS = 12, WARM_PRODUCTS = 7, LANCZOS_BASIS = 20, REAL_BYTES = 4 };
 static const double PROGRAM_BYTES = 20 << 20; /* code, MPI, BLAS and HDF5, as measured */
 
 static double chosen(int64_t wanted, double n)
@@ -42,19 +44,16 @@ static double training_passes(const ss_settings *s, const ss_work_size *w)
     return trained * GRADIENT * (s->sam_rho > 0 ? 2 : 1) + n_evaluations * (w->n_train + w->n_test);
 }
 
-static double n_measurements(const ss_settings *s, const ss_work_size *w)
+/* Products of all measurements: the first of a chain starts at random, the others from its vector. *n: how many there are. */
+static double all_products(const ss_settings *s, const ss_work_size *w, double *n)
 {
-    double n = s->interpolation_points >= 2 ? (double)s->interpolation_points : 1;
-    if (s->track_every_epochs != SS_WORD) n += floor(n_epochs(s, w) / (double)s->track_every_epochs);
-    if (s->track_every_steps != SS_WORD) n += floor(n_steps(s, w) / (double)s->track_every_steps);
-    return n;
-}
-
-static double curvature_passes(const ss_settings *s, const ss_work_size *w)
-{
-    double examples = chosen(s->curvature_examples, w->n_train);
-    double products = fmin((double)s->curvature_max_hvp, USUAL_PRODUCTS * (double)s->eigenvalues);
-    return n_measurements(s, w) * examples * GRADIENT * (1 + products * product_gradients);
+    double tracked = 0, between = s->interpolation_points >= 2 ? (double)s->interpolation_points : 1;
+    if (s->track_every_epochs != SS_WORD) tracked += floor(n_epochs(s, w) / (double)s->track_every_epochs);
+    if (s->track_every_steps != SS_WORD) tracked += floor(n_steps(s, w) / (double)s->track_every_steps);
+    double first = fmin((double)s->curvature_max_hvp, USUAL_PRODUCTS * (double)s->eigenvalues);
+    double later = fmin((double)s->curvature_max_hvp, WARM_PRODUCTS * (double)s->eigenvalues);
+    *n = between + tracked;
+    return first + (between - 1) * later + (tracked > 0 ? first + (tracked - 1) * later : 0);
 }
 
 /* Examples that the trainer takes at a time: in training, or where that is more, in evaluation. */
@@ -74,24 +73,54 @@ static double measured_together(const ss_settings *s, const ss_work_size *w)
     return fmin(s->curvature_ghost_batch == SS_WORD ? ghost : (double)s->curvature_ghost_batch, examples);
 }
 
+/* What the Hessian keeps of its batches within its memory, as ss_keep_plan (sharp.h) says: one of each at least, then
+ * activations, then deltas. */
+static void plan_kept(const ss_settings *s, const ss_work_size *w, ss_cost *cost)
+{
+    double together = measured_together(s, w), n = ceil(chosen(s->curvature_examples, w->n_train) / together);
+    double deltas = together * w->deltas_per_example * REAL_BYTES;
+    double activations = together * (w->values_per_example - w->deltas_per_example) * REAL_BYTES;
+    double left = s->curvature_memory == SS_WORD ? w->cache_bytes : (double)s->curvature_memory;
+    cost->n_batches = n;
+    cost->activations = fmin(n, fmax(1, floor((left - deltas) / activations)));
+    cost->deltas = cost->activations < n ? 1 : fmin(n, fmax(1, floor((left - n * activations) / deltas)));
+    cost->kept_bytes = cost->activations * activations + cost->deltas * deltas;
+}
+
+/* Batches that are computed anew for every product: where not all keep theirs, the last that does is shared. */
+static double anew(double n, double kept)
+{
+    return kept >= n ? 0 : n - kept + 1;
+}
+
+static double curvature_passes(const ss_settings *s, const ss_work_size *w, const ss_cost *kept)
+{
+    double n_measurements, products = all_products(s, w, &n_measurements), n = kept->n_batches;
+    double again = (FORWARD * anew(n, kept->activations) + DELTAS * anew(n, kept->deltas)) / n;
+    double examples = chosen(s->curvature_examples, w->n_train);
+    return examples * (n_measurements * (FORWARD + DELTAS) + products * (GRADIENT * product_gradients + again));
+}
+
 /* Training and curvature live side by side while lambda_max is tracked, and the trainer still holds its buffers at the end:
- * so the sum. The Hessian keeps as many passes of values and deltas as its cache allows, at least one, and the tangents of
- * one. */
-static double memory_bytes(const ss_settings *s, const ss_work_size *w)
+ * so the sum. Beside what it keeps, the Hessian has the tangents of one batch. */
+static double memory_bytes(const ss_settings *s, const ss_work_size *w, const ss_cost *kept)
 {
     double basis = 2 * (double)s->eigenvalues + LANCZOS_BASIS + 2 + (double)s->eigenvalues;
     /* Trainer: theta, gradient, velocity, the double accumulator, SAM's copy. Operator: theta, v, Hv, accumulator. */
     double vectors = 3 * REAL_BYTES + 8 + (s->sam_rho > 0 ? REAL_BYTES : 0) + 3 * REAL_BYTES + 8 + basis * REAL_BYTES;
-    double per_example = w->values_per_example * REAL_BYTES, examples = chosen(s->curvature_examples, w->n_train);
-    double one = measured_together(s, w) * per_example, kept = fmax(one, fmin(w->cache_bytes, examples * per_example));
-    return PROGRAM_BYTES + w->n_parameters * vectors + trained_together(s, w) * per_example + one + kept + w->data_bytes;
+    double per_example = w->values_per_example * REAL_BYTES;
+    double together = trained_together(s, w) + measured_together(s, w);
+    return PROGRAM_BYTES + w->n_parameters * vectors + together * per_example + kept->kept_bytes + w->data_bytes;
 }
 
 ss_cost ss_cost_predict(const ss_settings *s, const ss_work_size *w, double flops_per_s)
 {
     double seconds_per_pass = FLOPS_PER_MAC * w->macs_per_example / flops_per_s;
-    return (ss_cost){training_passes(s, w) * seconds_per_pass, curvature_passes(s, w) * seconds_per_pass,
-                     memory_bytes(s, w)};
+    ss_cost cost = {.train_s = training_passes(s, w) * seconds_per_pass};
+    plan_kept(s, w, &cost);
+    cost.curvature_s = curvature_passes(s, w, &cost) * seconds_per_pass;
+    cost.memory_bytes = memory_bytes(s, w, &cost);
+    return cost;
 }
 
 static int falling(const void *a, const void *b)

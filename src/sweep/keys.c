@@ -121,6 +121,9 @@ static const ss_key table[] = {
     {.name = AT(threads), .section = S, .type = SS_COUNT, .fallback = "auto", .word = "auto", .min = 1, .max = 1024,
      .identity = ID, .unit = "threads", .text = "threads per trial, for points too large for one core; auto: Slurm's CPUs per "
      "task, 1 outside Slurm. Results do not depend on it"},
+    {.name = AT(curvature_memory), .section = S, .type = SS_BYTES, .fallback = "auto", .word = "auto", .min = 0, .max = 1e15,
+     .identity = ID, .unit = "bytes", .text = "what products with the Hessian may keep of the point, as 512M or 2G (1024 "
+     "based); auto: a third of the rank's memory, at most 4G. With less, deltas are computed anew, then activations"},
     BOOL(save_weights, "false", "keeps every point's final weights beside the results file"),
     {.name = "output", .section = S, .type = SS_TEXT, .offset = JOB_OWN, .fallback = "", .unit = "",
      .text = "the results file; empty: named after the job file"},

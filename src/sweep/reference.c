@@ -17,7 +17,8 @@ enum { N_SECTIONS = sizeof sections / sizeof *sections };
 static const char *type_name(const ss_key *key)
 {
     static const char *const name[] = {
-        [SS_BOOL] = "true or false", [SS_INT] = "integer", [SS_COUNT] = "integer or word", [SS_FLOAT] = "number",
+        [SS_BOOL] = "true or false", [SS_INT] = "integer", [SS_COUNT] = "integer or word",
+        [SS_BYTES] = "size or word", [SS_FLOAT] = "number",
         [SS_CHOICE] = "word", [SS_TEXT] = "path", [SS_INTS] = "list of integers", [SS_LAYERS] = "list of layers"};
     return name[key->type];
 }
@@ -117,6 +118,11 @@ static void write_value(FILE *out, const ss_key *key)
         fprintf(out, "{\"type\": \"array\", \"maxItems\": %d, \"items\": ", SS_MAX_WIDTHS);
         write_number(out, key);
         fprintf(out, "}");
+        return;
+    case SS_BYTES:
+        fprintf(out, "{\"anyOf\": [{\"const\": \"%s\"}, {\"type\": \"integer\"", key->word);
+        write_limits(out, key);
+        fprintf(out, "}, {\"type\": \"string\", \"pattern\": \"^[0-9.]+[KMGT](i?B)?$\"}]}");
         return;
     default: break;
     }

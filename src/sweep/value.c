@@ -75,6 +75,36 @@ int ss_integer_parse(const char *text, int64_t *out, const char **why)
     return 0;
 }
 
+static const char byte_units[] = "KMGT"; /* powers of 1024, as Slurm's and Docker's */
+
+static int bytes_parse(const char *text, int64_t *out, const char **why)
+{
+    char number[SS_VALUE_BYTES];
+    size_t n = strcspn(text, byte_units);
+    const char *unit = text + n, *found = *unit ? strchr(byte_units, *unit) : NULL;
+    double v, factor = found ? ldexp(1, 10 * (int)(found - byte_units + 1)) : 1;
+    *why = "is not a number of bytes";
+    if (n >= sizeof number || text[0] == '-') return -1;
+    if (found && unit[1] && strcmp(unit + 1, "B") != 0 && strcmp(unit + 1, "iB") != 0) return -1;
+    memcpy(number, text, n);
+    number[n] = '\0';
+    const char *reason;
+    if (ss_number_parse(number, &v, &reason)) return -1;
+    *why = "is beyond the range of 64-bit integers";
+    if (v * factor >= 0x1p62) return -1;
+    *why = "is no whole number of bytes";
+    *out = (int64_t)(v * factor);
+    return (double)*out == v * factor ? 0 : -1;
+}
+
+static void bytes_format(int64_t v, char out[SS_VALUE_BYTES])
+{
+    int unit = 0;
+    for (; unit < 4 && v != 0 && v % 1024 == 0; unit++) v /= 1024;
+    if (unit) snprintf(out, SS_VALUE_BYTES, "%lld%c", (long long)v, byte_units[unit - 1]);
+    else snprintf(out, SS_VALUE_BYTES, "%lld", (long long)v);
+}
+
 void ss_number_format(double v, char out[SS_VALUE_BYTES])
 {
     int digits = 1;
@@ -121,6 +151,7 @@ void ss_key_expected(const ss_key *key, char *out, size_t out_bytes)
     case SS_BOOL: snprintf(out, out_bytes, "true or false"); return;
     case SS_TEXT: snprintf(out, out_bytes, "a path"); return;
     case SS_LAYERS: snprintf(out, out_bytes, "a list of layers"); return;
+    case SS_BYTES: snprintf(out, out_bytes, "a size such as 512M or 2G (K, M, G, T) or in bytes, or %s", key->word); return;
     case SS_CHOICE: {
         size_t n = (size_t)snprintf(out, out_bytes, "one of ");
         for (size_t i = 0; key->choices[i] && n < out_bytes; i++)
@@ -164,6 +195,18 @@ static int parse_integer(const ss_key *key, const char *text, ss_settings *s, ss
     const char *why;
     if (!key->word || strcmp(text, key->word) != 0) {
         if (ss_integer_parse(text, &v, &why)) return refuse(key, text, why, error);
+        if (check_range(key, text, (double)v, error)) return -1;
+    }
+    store(key, s, &v, sizeof v);
+    return 0;
+}
+
+static int parse_bytes(const ss_key *key, const char *text, ss_settings *s, ss_error *error)
+{
+    int64_t v = SS_WORD;
+    const char *why;
+    if (strcmp(text, key->word) != 0) {
+        if (bytes_parse(text, &v, &why)) return refuse(key, text, why, error);
         if (check_range(key, text, (double)v, error)) return -1;
     }
     store(key, s, &v, sizeof v);
@@ -228,6 +271,7 @@ int ss_key_parse(const ss_key *key, const char *text, ss_settings *s, ss_error *
     case SS_BOOL: return parse_bool(key, text, s, error);
     case SS_INT:
     case SS_COUNT: return parse_integer(key, text, s, error);
+    case SS_BYTES: return parse_bytes(key, text, s, error);
     case SS_FLOAT: return parse_float(key, text, s, error);
     case SS_CHOICE: return parse_choice(key, text, s, error);
     case SS_INTS: return parse_ints(key, text, s, error);
@@ -287,6 +331,10 @@ void ss_key_format(const ss_key *key, const ss_settings *s, char *out, size_t ou
         else
             snprintf(out, out_bytes, "%lld", (long long)get_int(key, s));
         return;
+    case SS_BYTES:
+        if (get_int(key, s) != SS_WORD) bytes_format(get_int(key, s), number);
+        snprintf(out, out_bytes, "%s", get_int(key, s) == SS_WORD ? key->word : number);
+        return;
     case SS_FLOAT:
         ss_number_format(get_float(key, s), number);
         snprintf(out, out_bytes, "%s", number);
@@ -304,7 +352,8 @@ bool ss_key_equal(const ss_key *key, const ss_settings *a, const ss_settings *b)
     switch (key->type) {
     case SS_BOOL: return get_bool(key, a) == get_bool(key, b);
     case SS_INT:
-    case SS_COUNT: return get_int(key, a) == get_int(key, b);
+    case SS_COUNT:
+    case SS_BYTES: return get_int(key, a) == get_int(key, b);
     case SS_FLOAT: return get_float(key, a) == get_float(key, b);
     case SS_INTS:
         return a->n_widths == b->n_widths && memcmp(a->widths, b->widths, (size_t)a->n_widths * sizeof *a->widths) == 0;
@@ -319,7 +368,7 @@ double ss_key_number(const ss_key *key, const ss_settings *s)
 {
     if (key->offset == (size_t)-1) return NAN;
     if (key->type == SS_FLOAT) return get_float(key, s);
-    if (key->type != SS_INT && key->type != SS_COUNT) return NAN;
+    if (key->type != SS_INT && key->type != SS_COUNT && key->type != SS_BYTES) return NAN;
     int64_t v = get_int(key, s);
     return key->word && v == SS_WORD ? (double)NAN : (double)v;
 }

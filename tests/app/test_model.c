@@ -1,6 +1,8 @@
 /* test_model.c - settings in the words of the lower floors; jobs whose networks and data do not fit. */
 #include "../../src/app/trial.h"
 
+#include "../../src/app/app.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,6 +86,8 @@ static void test_hessian(void)
         CU_ASSERT_EQUAL(h.ghost_batch, cases[i].expected_ghost);
         CU_ASSERT_EQUAL(h.examples, cases[i].expected_examples);
         CU_ASSERT(h.l2 == 0 && h.cache_bytes <= 1000000000u && h.cache_bytes > 0);
+        s.curvature_memory = 12345; /* the job's word goes before the machine's share */
+        CU_ASSERT(ss_model_hessian(&s, cases[i].n_train, 3e9).cache_bytes == 12345);
         s.curvature_weight_decay = true;
         CU_ASSERT(ss_model_hessian(&s, cases[i].n_train, 3e9).l2 == 0.25);
     }
@@ -154,7 +158,45 @@ static void test_misfits(void)
     }
 }
 
+/* What `plan` says is kept is what a trial's Hessian keeps, and as large, with batch norm or without. */
+static void test_kept(void)
+{
+    static const char *const memory[] = {"0", "1M", "1600K", "2M", "2500K", "3M", "4M", "6M", "auto"};
+    enum { N = sizeof memory / sizeof *memory };
+    uint32_t n_levels[3] = {0};
+    for (size_t i = 0; i < 2 * N; i++) {
+        char text[512];
+        ss_error error = {{0}};
+        snprintf(text, sizeof text, SET "model: {network: cnn, batch_norm: %s}\ntraining: {batch_size: 8, micro_batch: 8}\n"
+                 "sweep: {curvature_memory: %s}\n", i < N ? "false" : "true", memory[i % N]);
+        ss_job *job = parse(text);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(job);
+        ss_study *study = ss_study_create(job, &error);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(study);
+        ss_settings s;
+        ss_cost cost;
+        ss_grid_settings(ss_study_grid(study), 0, &s);
+        ss_study_costs(study, 1e9, &cost);
+        const ss_dataset *data = ss_study_data(study, &s);
+        ss_net *net = ss_model_create(&s, data, &error);
+        ss_hessian_options o = ss_model_hessian(&s, data->train.n, ss_memory_share_bytes());
+        ss_hessian *h = ss_hessian_create(net, data, &o, &error);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(h);
+        ss_keep kept = ss_hessian_kept(h);
+        CU_ASSERT(cost.n_batches == 8 && cost.activations == kept.activations && cost.deltas == kept.deltas);
+        double bytes = (double)(kept.activations * ss_tape_bytes(net, 8, false) + kept.deltas * ss_deltas_bytes(net, 8));
+        SS_ASSERT_NEAR(cost.kept_bytes, bytes, 0.03, 0);
+        n_levels[kept.activations < 8 ? 0 : kept.deltas < 8 ? 1 : 2]++;
+        ss_hessian_destroy(h);
+        ss_net_destroy(net);
+        ss_study_destroy(study);
+        ss_job_destroy(job);
+    }
+    for (int level = 0; level < 3; level++) CU_ASSERT(n_levels[level] >= 2);
+}
+
 static const ss_case cases[] = {
+    {"what is kept", test_kept},
     {"words and counts", test_words}, {"threads", test_threads}, {"Hessian options", test_hessian},
     {"study", test_study}, {"misfits", test_misfits}};
 SS_SUITE("app, model", cases)

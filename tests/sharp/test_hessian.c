@@ -205,10 +205,12 @@ static void test_cache(void)
         setup s = make[m]();
         ss_hessian_options o = plain_options();
         o.ghost_batch = o.micro_batch = 9;
-        size_t tape = ss_tape_bytes(s.net, 9, true), bytes_before = 0;
+        size_t tape = ss_tape_bytes(s.net, 9, false), deltas = ss_deltas_bytes(s.net, 9), bytes_before = 0;
+        CU_ASSERT_EQUAL(ss_tape_bytes(s.net, 9, true), tape + deltas);
         ss_real *v = random_vector(s.p, 1), *want = NULL, *want_grad = NULL;
-        for (size_t tapes = 0; tapes < 7; tapes++) { /* none, some, all of the five batches fit */
-            o.cache_bytes = tapes * tape;
+        for (uint32_t level = 0; level < 10; level++) { /* of five batches' activations, then deltas, so many fit */
+            uint32_t n_tapes = level < 5 ? level : 5, n_deltas = level < 5 ? 1 : level - 4;
+            o.cache_bytes = n_tapes * tape + n_deltas * deltas;
             ss_hessian *h = hessian_make(&s, &o);
             ss_real *hv = ss_alloc(s.p, sizeof *hv), *grad = ss_alloc(s.p, sizeof *grad);
             for (int again = 0; again < 2; again++) { /* the second product finds the first one's tapes, and the loss's */
@@ -219,8 +221,9 @@ static void test_cache(void)
                 if (!want_grad) want_grad = ss_alloc(s.p, sizeof *grad), memcpy(want_grad, grad, s.p * sizeof *grad);
                 CU_ASSERT(memcmp(grad, want_grad, s.p * sizeof *grad) == 0);
             }
-            CU_ASSERT(tapes < 2 || tapes > 5 || ss_hessian_bytes(h) > bytes_before);
-            CU_ASSERT(tapes < 6 || ss_hessian_bytes(h) == bytes_before);
+            ss_keep kept = ss_hessian_kept(h);
+            CU_ASSERT(kept.activations == (n_tapes ? n_tapes : 1) && kept.deltas == (n_deltas < 5 ? n_deltas : 5));
+            CU_ASSERT(level < 2 || ss_hessian_bytes(h) > bytes_before);
             bytes_before = ss_hessian_bytes(h);
             /* Setting a point forgets the cache. */
             ss_scale(s.p, 2, s.theta);
@@ -240,6 +243,57 @@ static void test_cache(void)
         ss_free(want_grad);
         setup_drop(&s);
     }
+}
+
+static void test_keep_plan(void)
+{
+    static const struct { uint32_t n; size_t a, d, cache; uint32_t activations, deltas; } rows[] = {
+        {4, 10, 7, 0, 1, 1}, {4, 10, 7, 16, 1, 1}, {4, 10, 7, 17, 1, 1}, {4, 10, 7, 26, 1, 1}, {4, 10, 7, 27, 2, 1},
+        {4, 10, 7, 46, 3, 1}, {4, 10, 7, 47, 4, 1}, {4, 10, 7, 53, 4, 1}, {4, 10, 7, 54, 4, 2}, {4, 10, 7, 67, 4, 3},
+        {4, 10, 7, 68, 4, 4}, {4, 10, 7, 1000, 4, 4}, {4, 10, 7, SIZE_MAX, 4, 4}, {1, 10, 7, 0, 1, 1}, {1, 10, 7, 99, 1, 1},
+        {UINT32_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX, 1, 1}, {UINT32_MAX, 1, 1, SIZE_MAX, UINT32_MAX, UINT32_MAX},
+        {3, 0, 0, 0, 3, 3},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ss_keep keep = ss_keep_plan(rows[i].n, rows[i].a, rows[i].d, rows[i].cache);
+        CU_ASSERT_EQUAL(keep.activations, rows[i].activations);
+        CU_ASSERT_EQUAL(keep.deltas, rows[i].deltas);
+    }
+}
+
+/* Several directions at once: the bits of single products, at every level of the cache and in groups of any size. */
+static void test_block(void)
+{
+    setup (*const make[])(void) = {softmax_setup, mlp_setup, cnn_setup};
+    enum { K = 5 };
+    for (size_t m = 0; m < 3; m++)
+        for (uint32_t batch = 9; batch <= 37; batch += 28)
+            for (uint32_t variant = 0; variant < 12; variant++) {
+                setup s = make[m]();
+                ss_hessian_options o = plain_options();
+                o.ghost_batch = o.micro_batch = batch;
+                o.l2 = variant & 1 ? 0.125 : 0;
+                ss_hessian *single = hessian_make(&s, &o);
+                o.directions = variant % 6;
+                o.cache_bytes = variant / 4 * ss_tape_bytes(s.net, batch, true);
+                ss_hessian *block = hessian_make(&s, &o);
+                ss_real *v[K], *hv[K], *want = ss_alloc(s.p, sizeof *want);
+                for (uint32_t i = 0; i < K; i++) v[i] = random_vector(s.p, i), hv[i] = ss_alloc(s.p, sizeof *hv[i]);
+                const ss_real *directions[K] = {v[0], v[1], v[2], v[3], v[4]};
+                for (size_t k = 0; k <= K; k += 5 - variant % 3) {
+                    for (size_t i = 0; i < K; i++) memset(hv[i], 0, s.p * sizeof *hv[i]);
+                    CU_ASSERT_EQUAL(ss_hessian_apply_block(block, k, directions, hv, NULL), 0);
+                    for (size_t i = 0; i < K; i++) {
+                        ss_hessian_apply(single, v[i], want, NULL);
+                        CU_ASSERT((memcmp(hv[i], want, s.p * sizeof *want) == 0) == (i < k));
+                    }
+                }
+                for (size_t i = 0; i < K; i++) ss_free(v[i]), ss_free(hv[i]);
+                ss_free(want);
+                ss_hessian_destroy(single);
+                ss_hessian_destroy(block);
+                setup_drop(&s);
+            }
 }
 
 /* Examples chosen by the operator are those of a data set cut down in the same way. */
@@ -314,6 +368,11 @@ static void test_stop(void)
     CU_ASSERT_EQUAL(ss_hessian_apply(h, v, hv, NULL), 0);
     CU_ASSERT_EQUAL(ss_hessian_apply(h, v, hv, NULL), 0);
     CU_ASSERT_EQUAL(ss_hessian_apply(h, v, hv, NULL), 1);
+    left = 2;
+    const ss_real *in[] = {v, v, v};
+    ss_real *out[] = {hv, hv, hv};
+    CU_ASSERT_EQUAL(ss_hessian_apply_block(h, 2, in, out, NULL), 0); /* one at a time here: polled for each */
+    CU_ASSERT_EQUAL(ss_hessian_apply_block(h, 3, in, out, NULL), 1);
     ss_hessian_set_stop(h, NULL, NULL);
     CU_ASSERT_EQUAL(ss_hessian_apply(h, v, hv, NULL), 0);
     ss_free(v);
@@ -388,6 +447,8 @@ static const ss_case cases[] = {
     {"micro-batches and ghost batches", test_batches},
     {"running statistics are used where asked", test_statistics_are_used},
     {"cached or not, the same bits", test_cache},
+    {"what is kept", test_keep_plan},
+    {"several directions", test_block},
     {"subsets", test_subset},
     {"the L2 term", test_l2},
     {"stop", test_stop},

@@ -46,8 +46,8 @@ static UNUSED void make_folder(void)
 
 /* ---- jobs ------------------------------------------------------------------------------------------------------- */
 
-static const ss_provenance provenance = {.version = "0.1", .commit = "abcdef", .mpi = "no MPI", .blas = "no BLAS", .cpu = "a CPU",
-                                         .data_path = "/data/set", .data_digest = "00112233445566778899"};
+static const ss_provenance provenance = {.version = "0.1", .commit = "abcdef", .mpi = "no MPI", .blas = "no BLAS",
+                                         .kernels = "v3", .cpu = "a CPU", .data_path = "/data/set", .data_digest = "00112233445566778899"};
 
 typedef struct fixture { ss_job *job; ss_grid *grid; ss_store *store; size_t n; } fixture;
 

@@ -62,6 +62,27 @@ static const struct text_case texts[] = {
     {"batch_size", "full", "full", NULL},
     {"batch_size", "1000000000", "1000000000", NULL},
     {"seed", "9007199254740991", "9007199254740991", NULL},
+    {"curvature_memory", "auto", "auto", NULL},
+    {"curvature_memory", "0", "0", NULL},
+    {"curvature_memory", "1000", "1000", NULL},
+    {"curvature_memory", "2048", "2K", NULL},
+    {"curvature_memory", "512M", "512M", NULL},
+    {"curvature_memory", "1024M", "1G", NULL},
+    {"curvature_memory", "1.5GiB", "1536M", NULL},
+    {"curvature_memory", "2GB", "2G", NULL},
+    {"curvature_memory", "1e6K", "1000000K", NULL},
+    {"curvature_memory", "2T", "2T", NULL},
+    {"curvature_memory", "2 G", NULL, "curvature_memory: '2 G' is not a number of bytes; expected a size such as 512M or 2G"},
+    {"curvature_memory", "G", NULL, "'G' is not a number of bytes"},
+    {"curvature_memory", "", NULL, "'' is not a number of bytes"},
+    {"curvature_memory", "2g", NULL, "'2g' is not a number of bytes"},
+    {"curvature_memory", "2Gb", NULL, "'2Gb' is not a number of bytes"},
+    {"curvature_memory", "2GiBs", NULL, "'2GiBs' is not a number of bytes"},
+    {"curvature_memory", "-1", NULL, "'-1' is not a number of bytes"},
+    {"curvature_memory", "full", NULL, "'full' is not a number of bytes"},
+    {"curvature_memory", "0.3", NULL, "'0.3' is no whole number of bytes"},
+    {"curvature_memory", "2000T", NULL, "'2000T' is too large"},
+    {"curvature_memory", "1e300", NULL, "'1e300' is beyond the range"},
     {"batch_norm", "true", "true", NULL},
     {"activation", "tanh", "tanh", NULL},
     {"widths", "[]", "[]", NULL},
@@ -174,7 +195,7 @@ static void equality_sees_each_key(void)
 {
     size_t n;
     const ss_key *key = ss_keys(&n);
-    const char *const other[] = {[SS_BOOL] = "", [SS_INT] = "7", [SS_COUNT] = "7", [SS_FLOAT] = "0.123", [SS_TEXT] = "/x",
+    const char *const other[] = {[SS_BOOL] = "", [SS_INT] = "7", [SS_COUNT] = "7", [SS_BYTES] = "7K", [SS_FLOAT] = "0.123", [SS_TEXT] = "/x",
                                  [SS_INTS] = "[7]", [SS_LAYERS] = "relu"};
     for (size_t i = 0; i < n; i++) {
         ss_settings a, b;
