@@ -71,6 +71,9 @@ typedef struct ss_lanczos_options {
     int basis;                               /* vectors kept before a thick restart; 0: a default >= 2k + 20 */
     uint64_t seed;                           /* of the start vector */
     double risk;                             /* probability that `upper` fails, 0 < risk < 1; 0: no bound is asked for */
+    ss_keeper *keeper;                       /* is offered the state before every product and when the operator stops the
+                                                solver, and gives back an earlier one: then the result is bit for bit that of
+                                                an unbroken run with the same options. NULL: none */
 } ss_lanczos_options;
 
 typedef struct ss_lanczos_result {

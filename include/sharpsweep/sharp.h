@@ -41,7 +41,8 @@ typedef struct ss_lambda {
     double *eigenvalue;           /* (k) owned: ss_lambda_finish */
     double fraction;              /* where between the two iterates the maximum was found; 0 at the iterate itself */
 } ss_lambda;
-/* lambda_max at (theta, stats). 0, -1 error, 1 interrupted. */
+/* lambda_max at (theta, stats). 0, -1 error, 1 interrupted: what options->keeper was last offered is to be gone on from with
+ * the same arguments. */
 int ss_lambda_measure(ss_hessian *h, const ss_real *theta, const ss_real *stats, const ss_lanczos_options *options,
                       ss_lambda *out, ss_error *error);
 /* The study's measure for oscillating iterates: the maximum of lambda_max at n >= 2 points theta + i/(n-1) (next - theta).

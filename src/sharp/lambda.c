@@ -32,43 +32,123 @@ static void interpolate(size_t n, const ss_real *theta, const ss_real *next, dou
         point[i] = (ss_real)((double)theta[i] + fraction * ((double)next[i] - (double)theta[i]));
 }
 
+/* The search between two iterates: what is known of the points before the i-th, and the keeper that sees all of it. */
+typedef struct between {
+    ss_keeper *outer, inner;
+    int n, i;
+    size_t k;                     /* eigenvalues per point */
+    ss_lambda best;               /* of points 0 .. i-1 */
+    int64_t hvp_count;
+    bool converged;
+    double upper;
+    int64_t image[6];
+    double image_real[4];
+} between;
+
+static void list_between(between *b, ss_pieces *list)
+{
+    ss_pieces_add(list, "between", b->image, sizeof b->image);
+    ss_pieces_add(list, "between_real", b->image_real, sizeof b->image_real);
+    ss_pieces_add(list, "between_eigenvalue", b->best.eigenvalue, b->i > 0 ? b->k * sizeof(double) : 0);
+}
+
+static void save_between(void *ctx, const ss_pieces *state, bool last)
+{
+    between *b = ctx;
+    ss_pieces list = *state;
+    memcpy(b->image, (int64_t[]){b->n, b->i, b->hvp_count, b->converged, b->best.hvp_count, b->best.converged}, sizeof b->image);
+    memcpy(b->image_real, (double[]){b->upper, b->best.lambda_max, b->best.residual, b->best.fraction}, sizeof b->image_real);
+    list_between(b, &list);
+    b->outer->save(b->outer->ctx, &list, last);
+}
+
+static int read_between(void *ctx, const ss_piece *piece, ss_error *error)
+{
+    between *b = ctx;
+    return b->outer->read(b->outer->ctx, piece, error);
+}
+
+/* The points before the one at which the search was interrupted; Lanczos reads that one's state. */
+static int restore_between(between *b, ss_error *error)
+{
+    ss_pieces numbers = {0}, values = {0};
+    ss_pieces_add(&numbers, "between", b->image, sizeof b->image);
+    ss_pieces_add(&numbers, "between_real", b->image_real, sizeof b->image_real);
+    if (ss_keeper_read(b->outer, &numbers, error)) return -1;
+    if (b->image[0] != b->n || b->image[1] < 0 || b->image[1] >= b->n || b->image[2] < 0 || b->image[4] < 0)
+        return ss_keeper_refuse(b->outer, error, "point %lld of %lld between two iterates, of %d expected",
+                                (long long)b->image[1], (long long)b->image[0], b->n);
+    b->i = (int)b->image[1];
+    b->hvp_count = b->image[2];
+    b->converged = b->image[3] != 0;
+    b->upper = b->image_real[0];
+    b->inner.resume = true;
+    if (b->i == 0) return 0;
+    b->best = (ss_lambda){.lambda_max = b->image_real[1], .residual = b->image_real[2], .fraction = b->image_real[3],
+                          .hvp_count = b->image[4], .converged = b->image[5] != 0, .k = (int)b->k,
+                          .eigenvalue = ss_alloc(b->k, sizeof(double))};
+    if (!b->best.eigenvalue) return ss_fail(error, "no memory for %zu eigenvalues", b->k);
+    ss_pieces_add(&values, "between_eigenvalue", b->best.eigenvalue, b->k * sizeof(double));
+    return ss_keeper_read(b->outer, &values, error);
+}
+
+static void add_point(between *b, ss_lambda *here, double fraction)
+{
+    b->hvp_count += here->hvp_count;
+    b->converged = b->converged && here->converged;
+    if (here->upper > b->upper || isnan(here->upper)) b->upper = here->upper; /* NaN stays: no bound holds for all points */
+    if (b->i == 0 || here->lambda_max > b->best.lambda_max || isnan(b->best.lambda_max)) { /* a number is above none */
+        ss_lambda_finish(&b->best);
+        b->best = *here;
+        b->best.fraction = fraction;
+    } else {
+        ss_lambda_finish(here);
+    }
+}
+
+static int search(between *b, ss_hessian *h, const ss_real *theta, const ss_real *next, const ss_real *stats,
+                  const ss_lanczos_options *options, ss_real *point, ss_error *error)
+{
+    for (; b->i < b->n; b->i++) {
+        ss_lambda here;
+        double fraction = (double)b->i / (b->n - 1);
+        interpolate(ss_hessian_n_params(h), theta, next, fraction, point);
+        int rc = ss_lambda_measure(h, point, stats, options, &here, error);
+        if (rc != 0) {
+            if (b->inner.refused) b->outer->refused = true;
+            return rc;
+        }
+        add_point(b, &here, fraction);
+    }
+    return 0;
+}
+
 int ss_lambda_measure_between(ss_hessian *h, const ss_real *theta, const ss_real *next, const ss_real *stats, int n,
                               const ss_lanczos_options *options, ss_lambda *out, ss_error *error)
 {
     assert(n >= 2);
     size_t p = ss_hessian_n_params(h);
     ss_real *point = ss_alloc(p, sizeof *point);
-    ss_lambda best = {0};
-    int64_t hvp_count = 0;
-    bool converged = true;
-    double upper = -INFINITY;
+    between b = {.outer = options->keeper, .n = n, .k = (size_t)options->k < p ? (size_t)options->k : p, .converged = true,
+                 .upper = -INFINITY};
+    ss_lanczos_options inner = *options;
     int rc = 0;
     *out = (ss_lambda){0};
     if (!point) return ss_fail(error, "no memory for a point of %zu parameters between two iterates", p);
-    for (int i = 0; i < n; i++) {
-        ss_lambda here;
-        double fraction = (double)i / (n - 1);
-        interpolate(p, theta, next, fraction, point);
-        rc = ss_lambda_measure(h, point, stats, options, &here, error);
-        if (rc != 0) break;
-        hvp_count += here.hvp_count;
-        converged = converged && here.converged;
-        if (here.upper > upper || isnan(here.upper)) upper = here.upper; /* NaN stays: no bound holds for all points */
-        if (i == 0 || here.lambda_max > best.lambda_max || isnan(best.lambda_max)) { /* a number is above none */
-            ss_lambda_finish(&best);
-            best = here;
-            best.fraction = fraction;
-        } else {
-            ss_lambda_finish(&here);
-        }
+    if (b.outer) {
+        b.inner = (ss_keeper){.ctx = &b, .save = b.outer->save ? save_between : NULL, .read = read_between};
+        inner.keeper = &b.inner;
+        if (b.outer->resume) rc = restore_between(&b, error);
+        b.outer->resume = false;
     }
+    if (rc == 0) rc = search(&b, h, theta, next, stats, &inner, point, error);
     if (rc == 0) {
-        *out = best;
-        out->hvp_count = hvp_count;
-        out->converged = converged;
-        out->upper = upper;
+        *out = b.best;
+        out->hvp_count = b.hvp_count;
+        out->converged = b.converged;
+        out->upper = b.upper;
     } else {
-        ss_lambda_finish(&best);
+        ss_lambda_finish(&b.best);
     }
     ss_free(point);
     return rc;

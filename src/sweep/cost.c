@@ -10,6 +10,10 @@
  * is a tangent of both passes, at 2 to 2.7 gradients as measured; what is cached of the point costs one gradient first. */
 enum { GRADIENT = 3, FLOPS_PER_MAC = 2 };
 static const double product_gradients = 2.4;
+/* Work that counts no multiply-accumulate, in units of one: on a value that a layer makes (activations, pooling, batch
+ * norm, the copies of a convolution), and on a parameter in one step (gradient, its double accumulator, update). Both wait
+ * for memory; rough figures, for the order before anything is measured: the cost model corrects them. */
+static const double value_macs = 12, update_macs = 6;
 enum { USUAL_PRODUCTS = 12, LANCZOS_BASIS = 20, REAL_BYTES = 4 };
 static const double PROGRAM_BYTES = 20 << 20; /* code, MPI, BLAS and HDF5, as measured */
 
@@ -34,12 +38,26 @@ static double n_epochs(const ss_settings *s, const ss_work_size *w)
     return fmin((double)s->max_epochs, ceil(n_steps(s, w) * batch_of(s, w) / fmax(1, w->n_train)));
 }
 
-/* Forward passes of single examples that training takes, its evaluations included. */
-static double training_passes(const ss_settings *s, const ss_work_size *w)
+double ss_cost_macs(const ss_work_size *w)
 {
-    double n_evaluations = ceil(n_epochs(s, w) / (double)s->evaluate_every_epochs);
+    return w->macs_per_example + value_macs * w->values_per_example;
+}
+
+/* Multiply-accumulates that training takes, its evaluations included. */
+static double training_macs(const ss_settings *s, const ss_work_size *w)
+{
+    double n_evaluations = ceil(n_epochs(s, w) / (double)s->evaluate_every_epochs), passes = s->sam_rho > 0 ? 2 : 1;
     double trained = fmin(n_steps(s, w) * batch_of(s, w), (double)s->max_epochs * w->n_train);
-    return trained * GRADIENT * (s->sam_rho > 0 ? 2 : 1) + n_evaluations * (w->n_train + w->n_test);
+    double examples = trained * GRADIENT * passes + n_evaluations * (w->n_train + w->n_test);
+    return examples * ss_cost_macs(w) + n_steps(s, w) * passes * update_macs * w->n_parameters;
+}
+
+/* The iterate moves by lr times a gradient in each of n/batch steps of an epoch: the way to a given loss takes a number of
+ * epochs that grows with batch/lr, as long as the steps are small. */
+double ss_cost_effort(const ss_settings *s, const ss_work_size *w)
+{
+    bool target = s->target_train_accuracy > 0 || s->target_train_loss > 0;
+    return target && s->learning_rate > 0 ? batch_of(s, w) / s->learning_rate : 0;
 }
 
 static double n_measurements(const ss_settings *s, const ss_work_size *w)
@@ -50,11 +68,11 @@ static double n_measurements(const ss_settings *s, const ss_work_size *w)
     return n;
 }
 
-static double curvature_passes(const ss_settings *s, const ss_work_size *w)
+static double curvature_macs(const ss_settings *s, const ss_work_size *w)
 {
     double examples = chosen(s->curvature_examples, w->n_train);
     double products = fmin((double)s->curvature_max_hvp, USUAL_PRODUCTS * (double)s->eigenvalues);
-    return n_measurements(s, w) * examples * GRADIENT * (1 + products * product_gradients);
+    return n_measurements(s, w) * examples * GRADIENT * (1 + products * product_gradients) * ss_cost_macs(w);
 }
 
 /* Examples that the trainer takes at a time: in training, or where that is more, in evaluation. */
@@ -89,9 +107,8 @@ static double memory_bytes(const ss_settings *s, const ss_work_size *w)
 
 ss_cost ss_cost_predict(const ss_settings *s, const ss_work_size *w, double flops_per_s)
 {
-    double seconds_per_pass = FLOPS_PER_MAC * w->macs_per_example / flops_per_s;
-    return (ss_cost){training_passes(s, w) * seconds_per_pass, curvature_passes(s, w) * seconds_per_pass,
-                     memory_bytes(s, w)};
+    double mac_s = FLOPS_PER_MAC / flops_per_s;
+    return (ss_cost){training_macs(s, w) * mac_s, curvature_macs(s, w) * mac_s, memory_bytes(s, w)};
 }
 
 static int falling(const void *a, const void *b)

@@ -1,0 +1,42 @@
+/* lanczos.h - private to src/num: the solver's state between two products, and how it is kept and brought back. */
+#ifndef SHARPSWEEP_NUM_LANCZOS_H
+#define SHARPSWEEP_NUM_LANCZOS_H
+
+#include "basis.h"
+#include "bound.h"
+#include "eigen.h"
+
+enum { SS_SOLVER_NUMBERS = 15 };
+
+typedef struct ss_solver {
+    ss_operator *op;
+    void *ctx;
+    size_t n, k;
+    size_t limit;                 /* of the basis, before a restart */
+    const ss_lanczos_options *options;
+    ss_lanczos_result *result;
+    ss_basis basis;               /* limit + 1 vectors, and a last one for the certificate's products */
+    ss_eigen_work eigen;
+    size_t m;                     /* rows of V that H was applied to; row m is the next vector */
+    double beta;                  /* norm of the residual that became row m; 0 if row m is a fresh vector */
+    double *t;                    /* (limit, limit), lower triangle; row length `limit` */
+    double *s, *theta, *h;        /* eigenvectors of T in rows, its eigenvalues ascending, orthogonalisation coefficients */
+    double norm;                  /* a lower estimate of ||H||: the largest |Ritz value| and ||Hv|| seen */
+    uint64_t n_fresh;             /* random vectors drawn */
+    bool spanned;                 /* V spans R^n: T holds every eigenvalue */
+    bool certified;               /* the result's pairs hold with the tolerance, and only their completeness is checked */
+    bool current;                 /* the result's pairs are those of T as it is */
+    bool broken;                  /* a product was not finite */
+    bool certifying, good;        /* a certificate is being made; no pair of it has failed yet */
+    size_t pair, found;           /* of it: the pair whose product comes next, and how many it has */
+    ss_krylov krylov;             /* the first cycle's recurrence, until a restart or a fresh vector ends it */
+    size_t n_failed, next_certificate; /* failed certificates; products to be spent before the next */
+    int64_t image[SS_SOLVER_NUMBERS]; double image_real[2]; /* these numbers as a keeper sees them: lanczos_state.c */
+} ss_solver;
+
+/* Before each product the state is whole: the keeper, if there is one, may save it. */
+void ss_solver_offer(ss_solver *s, bool last);
+/* The state that the keeper reads, into a solver just made with the same options; what cannot be one is refused. 0 or -1. */
+int ss_solver_restore(ss_solver *s, ss_error *error);
+
+#endif
