@@ -16,7 +16,7 @@ RECORD = {
     'n_eigenvalues'}
 # Settings that say how or how long to compute, not what: points that differ in them alone are comparable.
 INCIDENTAL = {'threads', 'save_weights', 'data_dir', 'max_epochs', 'max_steps', 'evaluate_every_epochs', 'curvature_risk',
-              'curvature_max_hvp', 'curvature_memory', 'micro_batch', 'track_every_epochs', 'track_every_steps', 'eigenvalues'}
+              'curvature_max_hvp', 'curvature_memory', 'checkpoint_interval_s', 'micro_batch', 'track_every_epochs', 'track_every_steps', 'eigenvalues'}
 
 
 class BadFile(Exception):

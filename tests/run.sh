@@ -7,7 +7,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 . jobs/packages.sh
 packages_install $PACKAGES_BUILD $PACKAGES_TEST
-packages_try $PACKAGES_WITNESS
+packages_try $PACKAGES_WITNESS $PACKAGES_SLURM
 if [ "$(id -u)" -eq 0 ]; then # Open MPI asks root twice whether he means it
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
@@ -45,7 +45,7 @@ configure build --buildtype=release
 ninja -C build
 for suite in style unit; do phase build $suite; done
 if [ "${1:-}" != --fast ]; then
-    for suite in mpi cli witness bench science; do phase build $suite; done
+    for suite in mpi cli slurm witness bench science fuzz-smoke; do phase build $suite; done
     configure build-sanitize --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
     ninja -C build-sanitize
     export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1

@@ -74,6 +74,38 @@ void ss_stream_block(const ss_stream *s, uint64_t block, uint32_t out[4]); /* nu
 /* A uniform permutation of 0..n-1 into out (n); Fisher-Yates with unbiased bounded draws. */
 void ss_stream_permutation(const ss_stream *s, uint32_t n, uint32_t *out);
 
+/* ---- states as named stretches of memory ------------------------------------------------------------------------
+ * Whoever owns a state lists it in pieces; whoever knows files writes them, and later reads them back into their places. */
+enum { SS_MAX_PIECES = 48, SS_PIECE_NAME_BYTES = 24 };
+typedef struct ss_piece { const char *name; void *data; size_t bytes; } ss_piece;
+typedef struct ss_pieces { size_t n; ss_piece piece[SS_MAX_PIECES]; } ss_pieces; /* zeroed = empty */
+void ss_pieces_add(ss_pieces *list, const char *name, const void *data, size_t bytes); /* the name is not copied */
+size_t ss_pieces_bytes(const ss_pieces *list);
+
+/* A long computation offers its state to a keeper between any two of its steps, and can go on from what a keeper reads. */
+typedef struct ss_keeper {
+    void *ctx;
+    /* The list holds until the call returns. `last`: the computation ends here, interrupted. */
+    void (*save)(void *ctx, const ss_pieces *state, bool last);
+    int (*read)(void *ctx, const ss_piece *piece, ss_error *error); /* fills data with exactly `bytes` bytes; 0 or -1 */
+    bool resume;                  /* go on from what `read` gives, not from the beginning */
+    bool refused;                 /* what was read cannot be gone on from: -1 was returned for that reason */
+} ss_keeper;
+int ss_keeper_read(ss_keeper *keeper, const ss_pieces *state, ss_error *error); /* each into its place; 0, or -1: refused */
+int ss_keeper_refuse(ss_keeper *keeper, ss_error *error, const char *format, ...)
+    __attribute__((format(printf, 3, 4))); /* always -1 */
+
+/* ---- pulse: a running trial's signs of life, and the wish that it stops -----------------------------------------
+ * In memory that the trial's process shares with its supervisor (farm.h), or in this process's own where nobody watches. */
+typedef enum ss_pulse_place { SS_PULSE_LOAD, SS_PULSE_TRAIN, SS_PULSE_CURVATURE, SS_PULSE_SAVE, SS_N_PULSE } ss_pulse_place;
+extern const char *const ss_pulse_name[SS_N_PULSE];
+typedef struct ss_pulse { uint64_t beats; int32_t place, stop; } ss_pulse;
+void ss_pulse_share(ss_pulse *shared);       /* NULL: back to this process's own */
+void ss_pulse_beat(void);                    /* something was achieved: a step, a pass over some examples */
+void ss_pulse_enter(ss_pulse_place place);   /* and a beat */
+ss_pulse_place ss_pulse_where(void);
+bool ss_pulse_stop_asked(void);
+
 /* ---- hashing ---------------------------------------------------------------------------------------------------- */
 enum { SS_DIGEST_BYTES = 65 };               /* 64 hex digits and the final zero */
 typedef struct ss_sha256 { uint32_t state[8]; uint64_t n_bytes; unsigned char block[64]; } ss_sha256;

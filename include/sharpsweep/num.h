@@ -138,6 +138,9 @@ typedef struct ss_lanczos_options {
                                                 direction and 0.44 of a random one; NULL: random alone */
     double risk;                             /* probability that `upper` fails, 0 < risk < 1; 0: no bound is asked for */
     ss_lanczos_work *work;                   /* one that fits n, k and basis; NULL: the call makes its own */
+    ss_keeper *keeper;                       /* is offered the state before every product and when the operator stops the
+                                                solver, and gives back an earlier one: then the result is bit for bit that of
+                                                an unbroken run with the same options. NULL: none */
 } ss_lanczos_options;
 
 typedef struct ss_lanczos_result {

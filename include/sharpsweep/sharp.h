@@ -53,7 +53,8 @@ typedef struct ss_lambda {
     double *eigenvalue;           /* (k) owned: ss_lambda_finish */
     double fraction;              /* where between the two iterates the maximum was found; 0 at the iterate itself */
 } ss_lambda;
-/* lambda_max at (theta, stats). 0, -1 error, 1 interrupted. */
+/* lambda_max at (theta, stats). 0, -1 error, 1 interrupted: what options->keeper was last offered is to be gone on from with
+ * the same arguments. */
 int ss_lambda_measure(ss_hessian *h, const ss_real *theta, const ss_real *stats, const ss_lanczos_options *options,
                       ss_lambda *out, ss_error *error);
 /* What one check hands to the next where lambda_max is tracked: near which vector to look. State of a point's run like its
@@ -63,6 +64,9 @@ typedef struct ss_warm { bool known; ss_real *vector; /* (n_params) NULL before 
  * run has its own number. Interrupted or failed, warm is as before. */
 int ss_lambda_track(ss_hessian *h, const ss_real *theta, const ss_real *stats, const ss_lanczos_options *options,
                     uint64_t check, ss_warm *warm, ss_lambda *out, ss_error *error);
+/* Its vector of n numbers as a piece, empty where nothing is known; and a known one's back from a keeper: 0 or -1. */
+void ss_warm_list(const ss_warm *warm, size_t n, const char *name, ss_pieces *list);
+int ss_warm_read(ss_warm *warm, size_t n, const char *name, ss_keeper *keeper, ss_error *error);
 void ss_warm_finish(ss_warm *warm);
 /* The study's measure for oscillating iterates: the maximum of lambda_max at n >= 2 points theta + i/(n-1) (next - theta).
  * The first is measured as by itself, each later one tracked from the one before.

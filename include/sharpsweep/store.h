@@ -32,6 +32,10 @@ ss_status ss_store_status(const ss_store *store, size_t point); /* of its latest
 int64_t ss_store_attempts(const ss_store *store, size_t point); /* times it was started before, over all runs */
 int ss_store_start(ss_store *store, size_t point, int worker, ss_error *error); /* noted for `status`; not synced */
 int ss_store_keep(ss_store *store, size_t point, const ss_record *record, ss_error *error); /* durable on return */
+/* Finished rows of the file, of whatever job, at most `most` of them and evenly chosen: their settings and records, which live
+ * until `take` returns. */
+int ss_store_sample(ss_store *store, size_t most, void (*take)(void *ctx, const ss_settings *s, const ss_record *record),
+                    void *ctx, ss_error *error);
 /* Rebuilds the HDF5 file if that keeps rebuilding under 2 % of the time; `now` forces it. */
 int ss_store_refresh(ss_store *store, bool now, ss_error *error);
 /* RESULTS.weights/ID.h5, a name only; -1: it does not fit. */
@@ -54,6 +58,9 @@ typedef struct ss_results {
     bool *running;                /* (n) started, not finished, and a writer holds the lock */
     bool writer_alive;
     double *finished_age_s;       /* (n) seconds since it finished, NaN where it has not */
+    double *running_s;            /* (n) seconds since it was started, NaN where it does not run or that is not known */
+    int64_t *worker;              /* (n) that it was started on last; -1: not known */
+    double session_s;             /* seconds since the latest run began; NaN: not known */
     char **id;                    /* (n) */
     char *job_text, *created, *updated, *version, *data_path;
     void *words;                  /* private: what the texts point to */
@@ -66,6 +73,16 @@ const ss_column *ss_results_column(const ss_results *r, const char *name); /* NU
  * nothing can be read or, with repair, a writer is at work. With repair, cuts a torn tail, keeps a damaged journal aside as
  * RESULTS.h5.journal.damaged, and rebuilds the missing half from the other. */
 int ss_store_verify(const char *path, bool repair, void (*say)(void *ctx, const char *line), void *ctx, ss_error *error);
+
+/* Joins results files of one job and the same data (slices of its grid, computed by several allocations) into `out`, made
+ * anew or, where it is there already, with its own points first. Refused, nothing changed: other settings outside the axes or
+ * other data (the difference is shown), a file that is being written, a finished point with two different results. Weights
+ * files come along. */
+typedef struct ss_merged {
+    size_t n_points, n_finished, n_failed;
+    size_t n_agreed;              /* finished in more than one file */
+} ss_merged;
+int ss_store_merge(const char *out, size_t n, const char *const *in, ss_merged *result, ss_error *error);
 
 /* ---- weights files ----------------------------------------------------------------------------------------------------
  * HDF5, one float dataset per tensor, named and shaped as PyTorch's state dict ("features.0.weight" (out,in,kh,kw)). */
@@ -80,6 +97,30 @@ int ss_weights_write(const char *path, size_t n, const ss_tensor *tensor, ss_err
 /* Fills value of every tensor, whose name and shape must be in the file; extra datasets are an error too, except
  * PyTorch's num_batches_tracked. Float and double files are both read. */
 int ss_weights_read(const char *path, size_t n, ss_tensor *tensor, ss_error *error);
+
+/* ---- checkpoints ------------------------------------------------------------------------------------------------------
+ * The state of a point in the making, RESULTS.h5.checkpoints/ID.checkpoint: named pieces with checksums, replaced as a whole.
+ * Format: src/store/checkpoint.c. The store removes a point's when it has kept its finished record. */
+typedef struct ss_checkpoint_head { /* how far the point is; cheap to read, whatever the size of the rest */
+    char id[SS_ID_BYTES], phase[16]; /* "train", "track" (curvature during training), "curvature" (at the end) */
+    int64_t epoch, step;          /* completed */
+    int64_t products;             /* Hessian-vector products of the measurement that is going on */
+    double train_s, curvature_s;  /* spent so far, over all attempts that led here */
+    int64_t saved_unix_s;         /* set by ss_checkpoint_write */
+} ss_checkpoint_head;
+int ss_checkpoint_folder(const char *results, char *out, size_t out_bytes, ss_error *error);
+int ss_checkpoint_path(const char *folder, const char *id, char *out, size_t out_bytes, ss_error *error);
+/* Durable on return; -1: what stood there before still does. Makes the folder. */
+int ss_checkpoint_write(const char *path, const ss_checkpoint_head *head, const ss_pieces *state, ss_error *error);
+/* How far is it? 1 and *head, 0: there is none, -1: unusable and why. Only the head's own checksum is checked. */
+int ss_checkpoint_peek(const char *path, ss_checkpoint_head *head, ss_error *error);
+/* 1 and *c: whole, every checksum right, of the point `id` (NULL: any); 0: there is none; -1: unusable and why. */
+typedef struct ss_checkpoint ss_checkpoint;
+int ss_checkpoint_open(const char *path, const char *id, ss_checkpoint **c, ss_error *error);
+const ss_checkpoint_head *ss_checkpoint_head_of(const ss_checkpoint *c);
+int64_t ss_checkpoint_bytes(const ss_checkpoint *c, const char *name); /* of a piece; -1: it has none of that name */
+int ss_checkpoint_read(const ss_checkpoint *c, const ss_piece *piece, ss_error *error); /* of exactly piece->bytes */
+void ss_checkpoint_close(ss_checkpoint *c);
 
 const char *ss_store_describe(void); /* "HDF5 1.10.8" */
 

@@ -1,5 +1,5 @@
-/* sweep.h - floor 1: the job file, the grid, points and their identity, the record, the queue, the cost model.
- * Pure logic: no MPI, no HDF5, no network. The only folder that includes yaml.h. */
+/* sweep.h - floor 1: the job file, the grid, points and their identity, the record; queue.h, its second half: the queue and
+ * the cost model. Pure logic: no MPI, no HDF5, no network. The only folder that includes yaml.h. */
 #ifndef SHARPSWEEP_SWEEP_H
 #define SHARPSWEEP_SWEEP_H
 
@@ -94,6 +94,10 @@ typedef struct ss_job {
     ss_settings settings;         /* of every key that is not an axis */
     char *output;                 /* results file, relative to the job file resolved; NULL: not given */
     double progress_s, time_limit_s; /* sweep: seconds between plain progress lines; 0: no limit */
+    double checkpoint_interval_s; /* sweep: of a running point; 0: none */
+    /* sweep: what becomes of trials and workers that fail */
+    int64_t crash_retries, timeout_retries, memory_retries, trial_memory_mib; /* or `auto` */
+    double trial_time_limit_s, trial_silence_s, worker_silence_s, stop_grace_s; /* the first two: 0 is none */
     int n_axes, n_excludes;
     ss_axis *axes;                /* in file order; the last varies fastest; `seeds: n` appends seed = 0..n-1 */
     ss_exclude *excludes;
@@ -133,7 +137,8 @@ void ss_point_identify(const ss_settings *s, const char *data_digest, char id[SS
 /* ---- record: what one trial reports ------------------------------------------------------------------------------ */
 typedef enum ss_status { SS_PENDING, SS_DONE, SS_DIVERGED, SS_EPOCH_LIMIT, SS_FAILED, SS_N_STATUS } ss_status;
 typedef enum ss_stop { SS_STOP_NONE, SS_STOP_TRAIN_ACCURACY, SS_STOP_TRAIN_LOSS, SS_STOP_MAX_EPOCHS, SS_STOP_MAX_STEPS,
-                       SS_STOP_DIVERGED, SS_STOP_ERROR, SS_N_STOP } ss_stop;
+                       SS_STOP_DIVERGED, SS_STOP_ERROR,
+                       SS_STOP_CRASH, SS_STOP_TIMEOUT, SS_STOP_MEMORY, /* of the trial's process */ SS_N_STOP } ss_stop;
 extern const char *const ss_status_name[SS_N_STATUS];
 extern const char *const ss_stop_name[SS_N_STOP];
 
@@ -172,29 +177,6 @@ int ss_record_encode(const ss_record *r, unsigned char **bytes, size_t *n_bytes,
 int ss_record_decode(const unsigned char *bytes, size_t n_bytes, ss_record *r, ss_error *error);
 bool ss_record_same(const ss_record *a, const ss_record *b); /* bit for bit, incidental fields aside */
 
-/* ---- queue: what next? -------------------------------------------------------------------------------------------- */
-typedef struct ss_queue ss_queue;
-ss_queue *ss_queue_create(size_t n_points, const double *cost, ss_error *error); /* cost NULL: in order; else longest first,
-                                                                                   ties in order; copied */
-void ss_queue_destroy(ss_queue *q);
-void ss_queue_skip(ss_queue *q, size_t point);          /* already finished: never handed out */
-int64_t ss_queue_next(ss_queue *q);                     /* a waiting point, now running; -1: none waiting */
-void ss_queue_done(ss_queue *q, size_t point);          /* running -> done; ignored if it is done already */
-void ss_queue_lost(ss_queue *q, size_t point);          /* running -> waiting again, ahead of its cost's place */
-size_t ss_queue_waiting(const ss_queue *q);
-size_t ss_queue_running(const ss_queue *q);
-size_t ss_queue_finished(const ss_queue *q);
-
-/* ---- cost model ---------------------------------------------------------------------------------------------------- */
-typedef struct ss_work_size {     /* of one network, given by app from nn */
-    double macs_per_example;      /* multiply-accumulates of one forward pass */
-    double n_parameters, values_per_example, deltas_per_example; /* values of both passes; those of the backward pass */
-    double n_train, n_test, cache_bytes, data_bytes; /* curvature_memory's `auto`; of the data set in memory */
-} ss_work_size;
-typedef struct ss_cost { double train_s, curvature_s, memory_bytes, /* upper bounds: all of max_epochs; of the Hessian: */
-    n_batches, activations, deltas, kept_bytes; } ss_cost; /* its batches; those that keep them (ss_keep), and how much */
-ss_cost ss_cost_predict(const ss_settings *s, const ss_work_size *w, double flops_per_s);
-/* Wall time of n_ranks workers taking points longest first. */
-double ss_cost_makespan(size_t n, const double *cost_s, int n_ranks);
+#include "sharpsweep/queue.h" /* the other half of src/sweep: what is next, and what will it cost */
 
 #endif

@@ -56,6 +56,11 @@ void ss_trainer_order(const ss_trainer *t, int64_t epoch, uint32_t *order);
 /* Mean loss and accuracy in eval mode (running statistics, no dropout). */
 void ss_trainer_evaluate(ss_trainer *t, const ss_split *split, double *loss, double *accuracy);
 
+/* Where a trainer stands: saved between two steps and read into a trainer of the same network, data and options, it goes on
+ * bit for bit. Restore refuses counters that are none; what the trainer then holds is to be thrown away. 0 or -1. */
+void ss_trainer_pieces(ss_trainer *t, ss_pieces *list);
+int ss_trainer_restore(ss_trainer *t, ss_keeper *keeper, ss_error *error);
+
 /* epoch = step / steps per epoch: a fraction where max_steps ended in the middle of one. */
 typedef struct ss_epoch_row { double epoch, step, learning_rate, train_loss, train_accuracy, test_loss, test_accuracy,
                               gradient_norm; } ss_epoch_row;

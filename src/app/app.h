@@ -20,7 +20,7 @@ enum {
 };
 
 /* ---- command line ------------------------------------------------------------------------------------------------- */
-enum { SS_MAX_OPTIONS = 8 };
+enum { SS_MAX_OPTIONS = 16 };
 typedef struct ss_option {
     const char *name;             /* without the dashes; NULL ends a list */
     char letter;                  /* short form, 0: none */
@@ -29,6 +29,7 @@ typedef struct ss_option {
 } ss_option;
 typedef struct ss_arguments {
     const char *operand;          /* the file, NULL where the command takes none */
+    char **more; size_t n_more;   /* the files after it, where the command takes several */
     const char *value[SS_MAX_OPTIONS]; /* by place in the command's list; a flag: "" ; NULL: not given */
 } ss_arguments;
 typedef struct ss_command {
@@ -38,12 +39,13 @@ typedef struct ss_command {
     const ss_option *options;
     int (*run)(const ss_arguments *arguments, ss_error *error); /* exit status; error: a sentence, if there is one to say */
     bool parallel;                /* may run on several ranks; main has called MPI_Init */
+    bool many;                    /* takes further files after the first */
 } ss_command;
 
 const ss_command *ss_command_find(const char *name);
 /* The whole program but for MPI_Init and MPI_Finalize. */
 int ss_app_main(int argc, char **argv);
-/* 0 and the command's arguments; 1: help was printed; -1 and error. */
+/* 0 and the command's arguments; 1: help was printed; -1 and error. Further files move to the front of argv: out->more. */
 int ss_arguments_parse(const ss_command *command, int argc, char **argv, ss_arguments *out, ss_error *error);
 void ss_command_help(const ss_command *command, FILE *out);
 /* A whole number from `min` to `max` given as an option's value. */
@@ -55,14 +57,31 @@ int ss_cmd_run(const ss_arguments *arguments, ss_error *error);
 int ss_cmd_plan(const ss_arguments *arguments, ss_error *error);
 int ss_cmd_status(const ss_arguments *arguments, ss_error *error);
 int ss_cmd_show(const ss_arguments *arguments, ss_error *error);
+int ss_cmd_merge(const ss_arguments *arguments, ss_error *error);
+int ss_cmd_submit(const ss_arguments *arguments, ss_error *error);
+int ss_cmd_where(const ss_arguments *arguments, ss_error *error);
 int ss_cmd_curvature(const ss_arguments *arguments, ss_error *error);
+int ss_cmd_report(const ss_arguments *arguments, ss_error *error);
 int ss_cmd_verify(const ss_arguments *arguments, ss_error *error);
 int ss_cmd_reference(const ss_arguments *arguments, ss_error *error);
 
 /* ---- where results go --------------------------------------------------------------------------------------------- */
+/* Word for batch scripts, whole or not at all: "running PROCESS HOST", in the end "STATUS WHY". NULL: nowhere. */
+void ss_status_file_begin(const char *path);
+void ss_status_file_end(const char *path, int status, const char *why);
 /* -o, else the job's output, else NAME.h5 beside the job file; ss_free it. */
 char *ss_results_path(const ss_job *job, const char *option, ss_error *error);
 int ss_make_folder_of(const char *path, ss_error *error); /* the folders that lead to a file */
+
+/* ---- slices: disjoint parts of a grid, for several allocations ------------------------------------------------------- */
+typedef struct ss_slice { size_t i, n; } ss_slice; /* the i-th of n, from 1; n < 2: all of it */
+int ss_slice_parse(const char *text, ss_slice *out, ss_error *error); /* "2/4"; NULL: all of it */
+bool ss_slice_has(const ss_slice *slice, size_t point);
+char *ss_slice_path(const ss_slice *slice, const char *results, ss_error *error); /* results.slice-2-of-4.h5; ss_free it */
+
+/* ---- other programs, started without a shell: argv NULL-terminated, at most 31 ----------------------------------------- */
+int ss_process_read(const char *const *argv, char *out, size_t out_bytes); /* its status; -1, 127: it cannot be started */
+int ss_process_feed(const char *const *argv, const char *text);            /* the same; text is its standard input */
 
 /* ---- signals: SIGINT, SIGTERM and SIGUSR1 ask for a stop; a second SIGINT kills ------------------------------------- */
 void ss_signals_catch(void);
@@ -75,9 +94,25 @@ const char *ss_cpu_name(void);    /* "model name" of /proc/cpuinfo */
 const char *ss_host_name(void);
 /* This process's share of the machine's memory, in bytes: all of it over the ranks on this host. */
 double ss_memory_share_bytes(void);
+/* The same of what control groups and Slurm grant; 0: they limit nothing. */
+double ss_memory_granted_bytes(void);
 /* Largest resident memory since the last reset; since the process began where the kernel does not let us reset it. */
 double ss_memory_peak_bytes(void);
 void ss_memory_peak_reset(void);
+
+/* Seconds until the job's time limit (0: none) of a run that began at start_s, or until Slurm's end, if that is earlier;
+ * infinite where there is neither. */
+double ss_time_left_s(double limit_s, double start_s);
+
+/* ---- outlook: what a results file says of the rest of its sweep ------------------------------------------------------- */
+typedef struct ss_outlook {
+    size_t n_measured, n_workers; /* points learnt from; points running now */
+    double work_s;                /* of running and waiting points together; NaN: nothing has been measured */
+    double left_s, spread;        /* wall time with that many workers, NaN: none; its relative standard deviation */
+} ss_outlook;
+int ss_outlook_make(const ss_results *r, ss_outlook *out, ss_error *error);
+int ss_results_settings(const ss_results *r, size_t row, ss_settings *s); /* over what s holds; -1: a value is not readable */
+double ss_results_number(const ss_results *r, const char *name, size_t row); /* NaN: no such number */
 
 /* ---- progress: one live line on a terminal, plain lines elsewhere ---------------------------------------------------- */
 typedef struct ss_progress ss_progress;
@@ -88,6 +123,8 @@ ss_progress *ss_progress_create(const ss_job *job, const ss_grid *grid, const do
 void ss_progress_destroy(ss_progress *p); /* ends the live line; NULL is fine */
 void ss_progress_skip(ss_progress *p, size_t point);
 void ss_progress_finished(ss_progress *p, size_t point, const ss_record *record);
+/* The costs have changed in place; a sum of them is now known to a relative standard deviation of `spread`, NaN: unknown. */
+void ss_progress_recount(ss_progress *p, double spread);
 void ss_progress_tick(ss_progress *p); /* cheap */
 double ss_progress_eta_s(const ss_progress *p); /* NaN while nothing is known */
 /* "learning_rate=0.1 batch_size=full": a point's place in the grid. */

@@ -93,7 +93,7 @@ int ss_cmd_curvature(const ss_arguments *arguments, ss_error *error)
         ss_threads_set(ss_model_threads(&s.settings));
         ss_signals_catch();
         ss_hessian_set_stop(s.hessian, signal_came, NULL);
-        int rc = ss_measure(s.trainer, &s.settings, s.hessian, &s.lambda, error);
+        int rc = ss_measure(s.trainer, &s.settings, s.hessian, NULL, &s.lambda, error);
         status = rc == 0 ? SS_EXIT_OK : rc == 1 ? SS_EXIT_STOPPED : SS_EXIT_ERROR;
         if (rc == 1) ss_fail(error, "stopped before lambda_max was known");
         if (rc == 0) print_measured(&s);

@@ -1,6 +1,5 @@
 /* cmd_plan.c - the grid, what is done of it, and what the rest will cost. Runs nothing but a short timing. */
-#include <stdlib.h>
-#include <string.h>
+#include <math.h>
 #include <unistd.h>
 
 #include "app.h"
@@ -13,7 +12,8 @@ typedef struct plan {
     char *results;
     size_t n, n_done;
     bool *done;                   /* (n) */
-    ss_cost *cost;                /* (n) */
+    ss_cost *cost;                /* (n) at most: all of max_epochs */
+    ss_forecast *forecast;        /* expected, corrected by what the results file has measured */
     double flops_per_s;
     bool assumed;                 /* it could not be measured */
 } plan;
@@ -27,37 +27,7 @@ static void plan_finish(plan *p)
     ss_free(p->results);
     ss_free(p->done);
     ss_free(p->cost);
-}
-
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Marks the points whose identity stands in the results file as finished. */
-static int mark_done(plan *p, ss_error *error)
-{
-    if (access(p->results, F_OK)) return 0;
-    ss_results *r = ss_results_open(p->results, true, error);
-    if (!r) return -1;
-    size_t n_ids = 0;
-    const char **ids = ss_alloc(r->n, sizeof *ids);
-    for (size_t i = 0; ids && i < r->n; i++)
-        if (r->status[i] != SS_PENDING && r->status[i] != SS_FAILED) ids[n_ids++] = r->id[i];
-    if (ids) qsort(ids, n_ids, sizeof *ids, by_text);
-    for (size_t i = 0; ids && i < p->n; i++) {
-        ss_settings s;
-        char id[SS_ID_BYTES];
-        const char *key = id;
-        ss_grid_settings(ss_study_grid(p->study), i, &s);
-        ss_point_identify(&s, ss_study_data(p->study, &s)->digest, id);
-        p->done[i] = bsearch(&key, ids, n_ids, sizeof *ids, by_text) != NULL;
-        p->n_done += p->done[i];
-    }
-    int rc = ids ? 0 : ss_fail(error, "no memory for %zu points", r->n);
-    ss_free(ids);
-    ss_results_destroy(r);
-    return rc;
+    ss_forecast_destroy(p->forecast);
 }
 
 /* The point with the largest network decides where the time goes. */
@@ -77,6 +47,19 @@ static size_t largest_network(const plan *p)
     return best;
 }
 
+static int forecast(plan *p, ss_error *error)
+{
+    p->forecast = ss_forecast_create(p->study, p->flops_per_s, error);
+    if (!p->forecast) return -1;
+    if (access(p->results, F_OK)) return 0;
+    ss_results *r = ss_results_open(p->results, true, error);
+    if (!r) return -1;
+    ss_forecast_learn_results(p->forecast, r);
+    ss_forecast_update(p->forecast, true);
+    ss_results_destroy(r);
+    return 0;
+}
+
 static int plan_open(plan *p, const ss_arguments *arguments, ss_error *error)
 {
     p->job = ss_job_load(arguments->operand, error);
@@ -88,7 +71,7 @@ static int plan_open(plan *p, const ss_arguments *arguments, ss_error *error)
     p->done = ss_alloc(p->n, sizeof *p->done);
     p->cost = ss_alloc(p->n, sizeof *p->cost);
     if (!p->done || !p->cost) return ss_fail(error, "no memory for %zu points", p->n);
-    if (mark_done(p, error)) return -1;
+    if (ss_done_mark(p->study, p->results, p->done, &p->n_done, error)) return -1;
     ss_error why = {{0}};
     p->flops_per_s = ss_probe_flops(p->study, largest_network(p), &why);
     p->assumed = p->flops_per_s < 0;
@@ -97,7 +80,7 @@ static int plan_open(plan *p, const ss_arguments *arguments, ss_error *error)
         p->flops_per_s = ASSUMED_FLOPS_PER_S;
     }
     ss_study_costs(p->study, p->flops_per_s, p->cost);
-    return 0;
+    return forecast(p, error);
 }
 
 static void print_axis(const ss_axis *axis)
@@ -119,19 +102,21 @@ static void print_grid(const plan *p)
     for (int a = 0; a < p->job->n_axes; a++) print_axis(&p->job->axes[a]);
 }
 
-typedef struct total { double train_s, curvature_s, longest_s; size_t longest, largest; } total;
+typedef struct total { double train_s, curvature_s, most_s, longest_s; size_t longest, largest; } total;
 
-/* Sums over what is left; left (n) gets its seconds and *n_left their number. */
+/* Sums over what is left; left (n) gets its expected seconds and *n_left their number. */
 static total sum_costs(const plan *p, double *left, size_t *n_left)
 {
     total t = {0};
     *n_left = 0;
     for (size_t i = 0; i < p->n; i++) {
-        double point_s = p->cost[i].train_s + p->cost[i].curvature_s;
         if (p->done[i]) continue;
+        ss_cost c = ss_forecast_point(p->forecast, i);
+        double point_s = c.train_s + c.curvature_s;
         left[(*n_left)++] = point_s;
-        t.train_s += p->cost[i].train_s;
-        t.curvature_s += p->cost[i].curvature_s;
+        t.train_s += c.train_s;
+        t.curvature_s += c.curvature_s;
+        t.most_s += p->cost[i].train_s + p->cost[i].curvature_s;
         if (*n_left == 1 || p->cost[i].memory_bytes > p->cost[t.largest].memory_bytes) t.largest = i;
         if (point_s > t.longest_s) {
             t.longest_s = point_s;
@@ -152,22 +137,49 @@ static void print_memory(const ss_cost *c)
     else printf("activations of %.0f of %.0f batches (more: curvature_memory)\n", c->activations, c->n_batches);
 }
 
+/* "5 min 20 s", nine times in ten from LOW to HIGH. */
+static void print_interval(double seconds, double spread)
+{
+    char text[3][SS_TIME_BYTES];
+    double factor = exp(1.645 * spread);
+    ss_duration_format(seconds, text[0]);
+    ss_duration_format(seconds / factor, text[1]);
+    ss_duration_format(seconds * factor, text[2]);
+    printf("%s, nine times in ten from %s to %s", text[0], text[1], text[2]);
+}
+
+static void print_basis(const plan *p)
+{
+    const ss_cost_model *model = ss_forecast_model(p->forecast);
+    size_t n = ss_cost_model_count(model);
+    printf("\nspeed         %.3g GFLOP/s on one core, %s on %s\n", p->flops_per_s / 1e9,
+           p->assumed ? "assumed" : "measured with gradients of this job's largest network", ss_cpu_name());
+    if (n)
+        printf("predicted     from the work, corrected by %zu finished %s of %s; one point scatters by a factor of %.2g\n",
+               n, n == 1 ? "point" : "points", p->results, exp(ss_cost_model_spread(model)));
+    else
+        printf("predicted     from the work alone, and rough: no point has been measured yet (a factor of %.2g either "
+               "way)\n", exp(ss_cost_model_spread(model)));
+}
+
 static void print_costs(const plan *p, int n_ranks, const total *t, const double *left, size_t n_left)
 {
     char text[SS_TIME_BYTES], place[256];
     int n_workers = n_ranks > 1 ? n_ranks - 1 : 1;
     double all_s = t->train_s + t->curvature_s, wall_s = ss_cost_makespan(n_left, left, n_workers);
-    printf("\nspeed         %.3g GFLOP/s on one core, %s on %s\n", p->flops_per_s / 1e9,
-           p->assumed ? "assumed" : "measured with gradients of this job's largest network", ss_cpu_name());
-    printf("predicted     upper bounds: every point is counted with all of its max_epochs\n");
-    printf("core-hours    %.3g (training %.0f %%, curvature %.0f %%)\n", all_s / 3600, 100 * t->train_s / all_s,
+    print_basis(p);
+    printf("core-hours    %.3g expected (training %.0f %%, curvature %.0f %%)", all_s / 3600, 100 * t->train_s / all_s,
            100 * t->curvature_s / all_s);
+    if (ss_cost_model_count(ss_forecast_model(p->forecast)) == 0)
+        printf("; %.3g if every point needs all of its max_epochs", t->most_s / 3600);
     ss_duration_format(t->longest_s, text);
     ss_point_describe(p->job, ss_study_grid(p->study), t->longest, place, sizeof place);
-    printf("longest point %s: point %zu %s\n", text, t->longest, place);
+    printf("\nlongest point %s: point %zu %s\n", text, t->longest, place);
     print_memory(&p->cost[t->largest]);
-    ss_duration_format(wall_s, text);
-    printf("wall time     %s on %d %s (%d working)\n", text, n_ranks, n_ranks == 1 ? "rank" : "ranks", n_workers);
+    printf("wall time     ");
+    print_interval(wall_s, ss_cost_model_sum_spread(ss_forecast_model(p->forecast), n_left, left));
+    printf(",\n              on %d %s (%d working, busy %.0f %% of the time)\n", n_ranks, n_ranks == 1 ? "rank" : "ranks",
+           n_workers, wall_s > 0 ? 100 * all_s / (wall_s * n_workers) : 100);
 }
 
 int ss_cmd_plan(const ss_arguments *arguments, ss_error *error)

@@ -11,26 +11,34 @@
 
 #define STOP_FILE_POLL_S 0.5
 
+static bool should_stop(void *ctx);
+
 typedef struct sweep {
     ss_job *job;
     ss_study *study;
     char *results;
+    char *whole;                  /* rank 0: the results file of which this run computes a slice; NULL: it computes all */
+    ss_slice slice;
     char *weights_dir;            /* NULL: no weights are kept */
     bool parallel;                /* other ranks work */
+    char checkpoints[4096];       /* the folder of the points in the making */
+    bool checkpoint_trouble_told;
     ss_trial trial;
     /* rank 0 */
     ss_store *store;
     ss_queue *queue;
     ss_progress *progress;
     ss_progress_mode mode;
-    double *cost_s;               /* (n) predicted */
+    ss_forecast *forecast;        /* what each point will take */
+    size_t n_started;
+    bool kept_back;               /* points wait that cannot reach a checkpoint in the time left */
     int64_t *attempt;             /* (n) the running attempt's number */
     char *stop_file;
     double start_s, stop_polled_s;
     struct timespec started;      /* when this run began, as files are dated */
     const char *stopped_by;       /* why a stop was asked for; NULL: it was not */
     bool saved;                   /* the results file was rebuilt when the stop began */
-    size_t n, n_before, n_kept, n_failed, n_diverged;
+    size_t n, n_mine, n_before, n_kept, n_failed, n_diverged; /* n_mine: of this slice, what the whole has done aside */
     ss_error trouble;             /* an error of a callback that cannot return one; "": none */
 } sweep;
 
@@ -44,22 +52,13 @@ static int agree(bool ok, ss_error *error)
     return -1;
 }
 
-static unsigned char *pack(const char *const *text, size_t n_texts, size_t *n_bytes)
+/* A slice has a results file of its own. */
+static int take_slice(sweep *s, ss_error *error)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < n_texts; i++) n += strlen(text[i]) + 1;
-    unsigned char *bytes = ss_alloc(n, 1), *at = bytes;
-    *n_bytes = n;
-    for (size_t i = 0; bytes && i < n_texts; i++) at = (unsigned char *)stpcpy((char *)at, text[i]) + 1;
-    return bytes;
-}
-
-/* The k-th of the texts that were packed together. */
-static const char *packed(const unsigned char *bytes, size_t k)
-{
-    const char *at = (const char *)bytes;
-    while (k-- > 0) at += strlen(at) + 1;
-    return at;
+    if (s->slice.n < 2) return 0;
+    s->whole = s->results;
+    s->results = ss_slice_path(&s->slice, s->whole, error);
+    return s->results ? 0 : -1;
 }
 
 /* Rank 0's job, path and results file on every rank, whatever they see of the file system. */
@@ -68,9 +67,10 @@ static int share_job(sweep *s, const char *path, const char *output, ss_error *e
     unsigned char *bytes = NULL;
     size_t n_bytes = 0;
     bool root = ss_farm_rank() == 0;
-    if (root && (s->job = ss_job_load(path, error)) && (s->results = ss_results_path(s->job, output, error))) {
+    if (root && (s->job = ss_job_load(path, error)) && (s->results = ss_results_path(s->job, output, error))
+        && take_slice(s, error) == 0) {
         const char *const texts[] = {s->job->path, s->job->text, s->results};
-        bytes = pack(texts, 3, &n_bytes);
+        bytes = ss_texts_pack(texts, 3, &n_bytes);
         if (!bytes) ss_fail(error, "no memory for the job's text");
     }
     if (agree(!root || bytes, error) || ss_farm_broadcast(&bytes, &n_bytes, error)) {
@@ -79,8 +79,8 @@ static int share_job(sweep *s, const char *path, const char *output, ss_error *e
     }
     bool ok = true;
     if (!root) {
-        s->job = ss_job_parse(packed(bytes, 1), packed(bytes, 0), error);
-        s->results = ss_strdup(packed(bytes, 2));
+        s->job = ss_job_parse(ss_texts_at(bytes, 1), ss_texts_at(bytes, 0), error);
+        s->results = ss_strdup(ss_texts_at(bytes, 2));
         ok = s->job && s->results;
         if (s->job && !s->results) ss_fail(error, "no memory for the name of the results file");
     }
@@ -99,7 +99,7 @@ static int check_digests(const sweep *s, ss_error *error)
         mine[2 * i] = ss_study_data_at(s->study, i)->digest;
         mine[2 * i + 1] = ss_study_data_at(s->study, i)->path;
     }
-    if (root && mine) bytes = pack(mine, 2 * n, &n_bytes);
+    if (root && mine) bytes = ss_texts_pack(mine, 2 * n, &n_bytes);
     bool ok = mine && (!root || bytes);
     if (!ok) ss_fail(error, "no memory for the digests of %zu data sets", n);
     if (agree(ok, error) || ss_farm_broadcast(&bytes, &n_bytes, error)) goto fail;
@@ -163,32 +163,41 @@ static void drop_old_stop_file(const sweep *s)
 /* Orders of magnitude are enough to hand out the longest point first; the unit cancels out. */
 #define NOMINAL_FLOPS_PER_S 5e9
 
+/* What is finished, in the slice's own results or in the whole's, and what other slices compute. */
+static int skip_points(sweep *s, ss_error *error)
+{
+    size_t n_done = 0;
+    bool *done = ss_alloc(s->n, sizeof *done);
+    int rc = done ? 0 : ss_fail(error, "no memory for %zu points", s->n);
+    if (rc == 0 && s->whole) rc = ss_done_mark(s->study, s->whole, done, &n_done, error);
+    for (size_t i = 0; rc == 0 && i < s->n; i++) {
+        bool mine = ss_slice_has(&s->slice, i) && !done[i], finished = ss_store_is_finished(s->store, i);
+        s->n_mine += mine;
+        s->n_before += mine && finished;
+        if (mine && !finished) continue;
+        ss_queue_skip(s->queue, i);
+        ss_progress_skip(s->progress, i);
+    }
+    ss_free(done);
+    return rc;
+}
+
 static int make_queue(sweep *s, ss_error *error)
 {
     s->n = ss_grid_count(ss_study_grid(s->study));
-    s->cost_s = ss_alloc(s->n, sizeof *s->cost_s);
     s->attempt = ss_alloc(s->n, sizeof *s->attempt);
     s->stop_file = stop_file_of(s->results);
-    ss_cost *cost = ss_alloc(s->n, sizeof *cost);
-    if (!s->cost_s || !s->attempt || !s->stop_file || !cost) {
-        ss_free(cost);
-        return ss_fail(error, "no memory for a queue of %zu points", s->n);
-    }
+    if (!s->attempt || !s->stop_file) return ss_fail(error, "no memory for a queue of %zu points", s->n);
     drop_old_stop_file(s);
-    ss_study_costs(s->study, NOMINAL_FLOPS_PER_S, cost);
-    for (size_t i = 0; i < s->n; i++) s->cost_s[i] = cost[i].train_s + cost[i].curvature_s;
-    ss_free(cost);
-    s->queue = ss_queue_create(s->n, s->cost_s, error);
+    s->forecast = ss_forecast_create(s->study, NOMINAL_FLOPS_PER_S, error);
+    if (!s->forecast || ss_forecast_learn_store(s->forecast, s->store, error)) return -1;
+    ss_forecast_update(s->forecast, true);
+    const double *cost_s = ss_forecast_costs(s->forecast);
+    s->queue = ss_queue_create(s->n, cost_s, error);
     if (!s->queue) return -1;
-    s->progress = ss_progress_create(s->job, ss_study_grid(s->study), s->cost_s, s->mode, error);
+    s->progress = ss_progress_create(s->job, ss_study_grid(s->study), cost_s, s->mode, error);
     if (!s->progress) return -1;
-    for (size_t i = 0; i < s->n; i++) {
-        if (!ss_store_is_finished(s->store, i)) continue;
-        ss_queue_skip(s->queue, i);
-        ss_progress_skip(s->progress, i);
-        s->n_before++;
-    }
-    return 0;
+    return skip_points(s, error);
 }
 
 /* Where weights go, which the store knows, on every rank. */
@@ -204,7 +213,7 @@ static int share_weights_dir(sweep *s, ss_error *error)
         char *slash = strrchr(path, '/');
         if (slash) *slash = '\0';
         const char *const texts[] = {path};
-        if (ok && !(bytes = pack(texts, 1, &n_bytes))) ok = ss_fail(error, "no memory for a path") == 0;
+        if (ok && !(bytes = ss_texts_pack(texts, 1, &n_bytes))) ok = ss_fail(error, "no memory for a path") == 0;
     }
     if (agree(ok, error) || ss_farm_broadcast(&bytes, &n_bytes, error)) {
         ss_free(bytes);
@@ -214,14 +223,47 @@ static int share_weights_dir(sweep *s, ss_error *error)
     return 0;
 }
 
+/* The job's data sets, once per node: its first rank reads them and shares them with the others and with all trial servers.
+ * Where that is not to be had, or the job names other data here, each reads its own. */
+static int open_study(sweep *s, ss_error *error)
+{
+    char path[64] = "";
+    const char *const texts[] = {path};
+    unsigned char *bytes = NULL;
+    size_t n_bytes = 0;
+    ss_error why = {{0}};
+    bool leads = ss_farm_leads_node();
+    if (leads) s->study = ss_study_create(s->job, error);
+    if (s->study && ss_study_share(s->study, path, sizeof path, &why)) ss_log(SS_LOG_WARNING, "%s", why.text);
+    if (leads) bytes = ss_texts_pack(texts, 1, &n_bytes);
+    if (agree(!leads || (s->study && bytes), error) || ss_farm_node_broadcast(&bytes, &n_bytes, error)) return -1;
+    if (!leads && n_bytes > 1) s->study = ss_study_attach(s->job, ss_texts_at(bytes, 0), &why);
+    if (!leads && !s->study) {
+        s->study = ss_study_create(s->job, error);
+        if (s->study && ss_study_share(s->study, path, sizeof path, &why)) ss_log(SS_LOG_WARNING, "%s", why.text);
+    }
+    ss_free(bytes);
+    return agree(s->study != NULL, error);
+}
+
+/* Whoever runs trials tells its trial server what they need. */
+static int open_crew(sweep *s, ss_error *error)
+{
+    ss_error why;
+    bool works = ss_crew_is_there() && (!s->parallel || ss_farm_rank() > 0);
+    bool keeps = ss_checkpoint_folder(s->results, s->checkpoints, sizeof s->checkpoints, &why) == 0;
+    if (!keeps) ss_log(SS_LOG_WARNING, "no checkpoints are kept: %s", why.text);
+    s->trial = (ss_trial){s->study, s->weights_dir, should_stop, s, keeps ? s->checkpoints : NULL, &s->checkpoint_trouble_told};
+    return agree(!works || ss_crew_open(&s->trial, error) == 0, error);
+}
+
 static int open_sweep(sweep *s, const ss_arguments *arguments, ss_error *error)
 {
     if (share_job(s, arguments->operand, arguments->value[0], error)) return -1;
-    s->study = ss_study_create(s->job, error);
-    if (agree(s->study != NULL, error) || check_digests(s, error)) return -1;
+    if (open_study(s, error) || check_digests(s, error)) return -1;
     bool ok = ss_farm_rank() != 0 || (open_store(s, error) == 0 && make_queue(s, error) == 0);
     if (agree(ok, error)) return -1;
-    return share_weights_dir(s, error);
+    return share_weights_dir(s, error) || open_crew(s, error) ? -1 : 0;
 }
 
 /* ---- the farm's callbacks -------------------------------------------------------------------------------------------- */
@@ -235,6 +277,20 @@ static bool stop_file_appeared(sweep *s)
     return lstat(s->stop_file, &file) == 0 && S_ISREG(file.st_mode); /* a folder would stop every run for ever */
 }
 
+/* Points wait that would not reach a checkpoint in the time left. Every run gives each worker one point all the same, or points
+ * longer than a run (they save their state when it stops) would never begin. */
+static void keep_back(sweep *s)
+{
+    double left_s = ss_time_left_s(s->job->time_limit_s, s->start_s);
+    size_t n_workers = s->parallel ? (size_t)ss_farm_size() - 1 : 1;
+    bool before = s->kept_back;
+    s->kept_back = s->n_started >= n_workers
+                   && ss_forecast_keep_back(s->forecast, s->queue, left_s, s->job->checkpoint_interval_s);
+    if (s->kept_back && !before)
+        ss_log(SS_LOG_INFO, "%zu points wait for another run: none would reach its first checkpoint in the %.0f s left",
+               ss_queue_waiting(s->queue), left_s);
+}
+
 static bool should_stop(void *ctx)
 {
     sweep *s = ctx;
@@ -245,6 +301,8 @@ static bool should_stop(void *ctx)
         s->stopped_by = "by a signal";
     else if (s->job->time_limit_s > 0 && ss_clock_s() - s->start_s > s->job->time_limit_s)
         s->stopped_by = "at its time limit";
+    else if (s->kept_back && ss_queue_running(s->queue) == 0)
+        s->stopped_by = "before its time limit, which is too near for another point,";
     else if (stop_file_appeared(s))
         s->stopped_by = "by the stop file";
     else if (s->trouble.text[0])
@@ -255,12 +313,14 @@ static bool should_stop(void *ctx)
 static int run(void *ctx, size_t point, ss_record *record, ss_error *error)
 {
     const sweep *s = ctx;
+    if (ss_crew_is_there()) return ss_crew_run(&s->trial, point, record, error);
     return ss_trial_run(&s->trial, point, record, error);
 }
 
 static int started(void *ctx, size_t point, int worker, ss_error *error)
 {
     sweep *s = ctx;
+    s->n_started++;
     s->attempt[point] = ss_store_attempts(s->store, point) + 1;
     return ss_store_start(s->store, point, worker, error);
 }
@@ -274,6 +334,7 @@ static int keep(void *ctx, size_t point, const ss_record *record, ss_error *erro
     s->n_kept++;
     s->n_failed += record->status == SS_FAILED;
     s->n_diverged += record->status == SS_DIVERGED;
+    ss_forecast_learn_point(s->forecast, point, &numbered);
     ss_progress_finished(s->progress, point, &numbered);
     return 0;
 }
@@ -281,6 +342,8 @@ static int keep(void *ctx, size_t point, const ss_record *record, ss_error *erro
 static void idle(void *ctx)
 {
     sweep *s = ctx;
+    if (ss_forecast_rank(s->forecast, s->queue)) ss_progress_recount(s->progress, ss_forecast_spread(s->forecast));
+    keep_back(s);
     ss_progress_tick(s->progress);
     if (s->trouble.text[0]) return; /* it ends the sweep through should_stop */
     /* A stop rebuilds at once: who stops us may not leave time to wait for the busy workers first. */
@@ -293,7 +356,13 @@ static void idle(void *ctx)
 
 static ss_farm_end run_farm(sweep *s, ss_error *error)
 {
-    const ss_farm_calls calls = {s, run, started, keep, idle, should_stop};
+    const ss_job *job = s->job;
+    const ss_farm_limits limits = {
+        .retries = {[SS_STOP_CRASH] = job->crash_retries, [SS_STOP_TIMEOUT] = job->timeout_retries,
+                    [SS_STOP_MEMORY] = job->memory_retries},
+        .worker_silence_s = job->worker_silence_s, .stop_grace_s = job->stop_grace_s,
+    };
+    const ss_farm_calls calls = {s, run, started, keep, idle, should_stop, &limits};
     if (ss_farm_rank() != 0) return ss_farm_work(&calls, error);
     return s->parallel ? ss_farm_schedule(s->queue, &calls, error) : ss_farm_serial(s->queue, &calls, error);
 }
@@ -306,15 +375,16 @@ static void print_summary(const sweep *s, ss_farm_end end)
     if (s->n_diverged) snprintf(how, sizeof how, " (%zu of this run diverged)", s->n_diverged);
     if (end == SS_FARM_STOPPED)
         printf("%s: stopped %s after %s with %zu of %zu points finished%s; run the same command again to go on\n", s->results,
-               s->stopped_by ? s->stopped_by : "by a signal", took, n_finished, s->n, how);
+               s->stopped_by ? s->stopped_by : "by a signal", took, n_finished, s->n_mine, how);
     else if (s->n_kept == 0)
-        printf("%s: all %zu points were finished already; see them with `sharpsweep show %s`\n", s->results, s->n, s->results);
+        printf("%s: all %zu points were finished already; see them with `sharpsweep show %s`\n", s->results, s->n_mine,
+               s->results);
     else if (n_failed)
         printf("%s: %zu of %zu points finished%s, %zu failed in %s; see why with `sharpsweep status %s`, run again to retry\n",
-               s->results, n_finished, s->n, how, n_failed, took, s->results);
+               s->results, n_finished, s->n_mine, how, n_failed, took, s->results);
     else
         printf("%s: %zu of %zu points finished%s, %zu of them now in %s; see them with `sharpsweep show %s`\n", s->results,
-               n_finished, s->n, how, s->n_kept, took, s->results);
+               n_finished, s->n_mine, how, s->n_kept, took, s->results);
 }
 
 /* Weights are written when a point ends: for those that were finished without, say so. Diverged ones have none to keep. */
@@ -349,7 +419,7 @@ static int close_sweep(sweep *s, ss_farm_end end, ss_error *error)
     if (end == SS_FARM_ERROR || error->text[0]) {
         bool named = strstr(error->text, s->results) != NULL; /* once is enough */
         ss_fail_in(error, "%s%sstopped with %zu of %zu points finished", named ? "" : s->results, named ? "" : ": ",
-                   s->n_before + s->n_kept - s->n_failed, s->n);
+                   s->n_before + s->n_kept - s->n_failed, s->n_mine);
         return SS_EXIT_ERROR;
     }
     unlink(s->stop_file); /* it has had its say, or came too late; the next run goes on */
@@ -366,8 +436,9 @@ static void sweep_finish(sweep *s)
     ss_study_destroy(s->study);
     ss_job_destroy(s->job);
     ss_free(s->results);
+    ss_free(s->whole);
     ss_free(s->weights_dir);
-    ss_free(s->cost_s);
+    ss_forecast_destroy(s->forecast);
     ss_free(s->attempt);
     ss_free(s->stop_file);
 }
@@ -384,13 +455,26 @@ static int parse_mode(const char *text, ss_progress_mode *mode, ss_error *error)
     return text ? ss_fail(error, "--progress %s: one of auto, live, plain, none is expected", text) : 0;
 }
 
+/* What handing out has cost rank 0, which is meant to share a core with a worker. */
+static void tell_traffic(void)
+{
+    ss_farm_traffic t = ss_farm_count();
+    ss_log(SS_LOG_INFO, "rank 0: %llu messages received and %llu sent, %.0f per second; %.2f s of processor time, %.1f %% of a core",
+           (unsigned long long)t.n_received, (unsigned long long)t.n_sent, (double)(t.n_received + t.n_sent) / t.seconds,
+           t.processor_s, 100 * t.processor_s / t.seconds);
+}
+
 static int run_opened(sweep *s, ss_error *error)
 {
-    s->trial = (ss_trial){s->study, s->weights_dir, should_stop, s};
-    if (ss_farm_rank() == 0 && s->n_before < s->n)
-        ss_log(SS_LOG_INFO, "%s: %zu of %zu points to do, %d working", s->results, s->n - s->n_before, s->n,
+    if (ss_farm_rank() == 0 && s->n_before < s->n_mine)
+        ss_log(SS_LOG_INFO, "%s: %zu of %zu points to do, %d working", s->results, s->n_mine - s->n_before, s->n_mine,
                s->parallel ? ss_farm_size() - 1 : 1);
     ss_farm_end end = run_farm(s, error);
+    if (s->parallel && ss_farm_rank() == 0) tell_traffic();
+    if (end == SS_FARM_DESERTED) {
+        s->stopped_by = "because no worker answers any more,";
+        end = SS_FARM_STOPPED;
+    }
     if (ss_farm_rank() == 0) return close_sweep(s, end, error);
     /* Rank 0 says how the sweep ended; what only this rank knows is worth a line of the log. */
     if (end == SS_FARM_ERROR && error->text[0]) ss_log(SS_LOG_WARNING, "%s", error->text);
@@ -403,14 +487,18 @@ int ss_cmd_run(const ss_arguments *arguments, ss_error *error)
     char who[32];
     sweep s = {.parallel = ss_farm_size() > 1, .start_s = ss_clock_s()};
     clock_gettime(CLOCK_REALTIME, &s.started);
-    if (parse_mode(arguments->value[1], &s.mode, error)) {
+    if (parse_mode(arguments->value[1], &s.mode, error) || ss_slice_parse(arguments->value[2], &s.slice, error)) {
         if (ss_farm_rank() != 0) error->text[0] = '\0';
         return SS_EXIT_USAGE;
     }
     snprintf(who, sizeof who, "rank %d", ss_farm_rank());
     ss_log_configure(SS_LOG_INFO, ss_farm_rank() > 0 ? who : NULL);
     ss_signals_catch();
+    if (ss_farm_rank() == 0) ss_status_file_begin(arguments->value[3]);
     int status = open_sweep(&s, arguments, error) ? SS_EXIT_USAGE : run_opened(&s, error);
+    if (status == SS_EXIT_USAGE && !ss_farm_is_whole()) status = SS_EXIT_STOPPED; /* nothing is wrong with the job */
+    if (ss_farm_rank() == 0)
+        ss_status_file_end(arguments->value[3], status, status == SS_EXIT_STOPPED && s.stopped_by ? s.stopped_by : "");
     sweep_finish(&s);
     return status;
 }

@@ -7,6 +7,29 @@
 static const ss_option run_options[] = {
     {"output", 'o', "RESULTS.h5", "the results file (default: the job's `output`, else JOB.h5 beside the job)"},
     {"progress", 0, "MODE", "live, plain, none or auto: live on a terminal, else plain (default: auto)"},
+    {"slice", 0, "I/N", "only slice I of N, into RESULTS.slice-I-of-N.h5, without what RESULTS.h5 has already; see merge"},
+    {"status-file", 0, "FILE", "write the exit status and a word on it there as soon as all is on the disk"},
+    {"in-process", 0, NULL, "trials in the ranks' own processes, for debuggers: a crash ends the run, limits do not hold"},
+    {0},
+};
+static const ss_option merge_options[] = {{0}};
+static const ss_option where_options[] = {
+    {"output", 'o', "RESULTS.h5", "the results file, where it is not the job's own"},
+    {"slice", 0, "I/N", "of slice I of N"},
+    {"mark", 0, NULL, "what has been achieved so far, in place of the name: the same line, nothing achieved"},
+    {0},
+};
+static const ss_option submit_options[] = { /* cmd_submit.c counts on their order */
+    {"output", 'o', "RESULTS.h5", "the results file (default: the job's `output`, else JOB.h5 beside the job)"},
+    {"nodes", 'N', "N", "nodes (default: SLURM decides where the ranks go)"},
+    {"ranks", 'n', "N", "working ranks (default: what the points left and a node's cores have use for)"},
+    {"time", 't', "TIME", "time limit, as sbatch reads it (default: what plan predicts, and a reserve)"},
+    {"partition", 'p', "NAME", "the partition"},
+    {"account", 'A', "NAME", "the account"},
+    {"qos", 'q', "NAME", "the quality of service"},
+    {"modules", 0, "NAMES", "environment modules to load, separated by blanks"},
+    {"launcher", 0, "NAME", "mpirun, srun, none or auto (default: mpirun if there is one, else srun)"},
+    {"dry-run", 0, NULL, "print the script, submit nothing"},
     {0},
 };
 static const ss_option plan_options[] = {
@@ -22,6 +45,11 @@ static const ss_option show_options[] = {
 static const ss_option curvature_options[] = {
     {"weights", 'w', "FILE", "weights file: ours, or one written from PyTorch"},
     {"point", 'p', "N", "whose settings to use, where the grid has several points (0 is the first)"},
+    {0},
+};
+static const ss_option report_options[] = { /* cmd_report.c counts on their order */
+    {"output", 'o', "FOLDER", "where the report goes (default: report)"},
+    {"accuracy-slack", 0, "A", "leave out points this far below their target train accuracy (default: 0.01)"},
     {0},
 };
 static const ss_option verify_options[] = {
@@ -45,14 +73,32 @@ static const ss_command commands[] = {
      "Exit status: 0 every point finished, 2 bad command line, job or file (nothing changed),\n"
      "3 finished but some points failed, 75 stopped early, state saved, run again; 1 an error in\n"
      "the middle, such as a full disk: what was finished is kept.\n",
-     run_options, ss_cmd_run, true},
-    {"plan", "JOB.yaml", "Say what a sweep would do and cost; run nothing", NULL, plan_options, ss_cmd_plan, false},
-    {"status", "RESULTS.h5", "Say how far a sweep is, also while it runs", NULL, status_options, ss_cmd_status, false},
-    {"show", "RESULTS.h5", "Print results as a table", NULL, show_options, ss_cmd_show, false},
+     run_options, ss_cmd_run, true, false},
+    {"plan", "JOB.yaml", "Say what a sweep would do and cost; run nothing", NULL, plan_options, ss_cmd_plan, false, false},
+    {"status", "RESULTS.h5", "Say how far a sweep is, also while it runs", NULL, status_options, ss_cmd_status, false, false},
+    {"show", "RESULTS.h5", "Print results as a table", NULL, show_options, ss_cmd_show, false, false},
     {"curvature", "JOB.yaml", "Measure lambda_max of given weights, without training", NULL, curvature_options,
-     ss_cmd_curvature, false},
-    {"verify", "RESULTS.h5", "Check a results file and its journal", NULL, verify_options, ss_cmd_verify, false},
-    {"reference", NULL, "Print the reference of all job keys", NULL, reference_options, ss_cmd_reference, false},
+     ss_cmd_curvature, false, false},
+    {"merge", "OUT.h5 IN.h5...", "Join the results files of a sweep's slices",
+     "OUT.h5 is made, or joined by the others where it is there already, at once or not at all. Refused, and\n"
+     "nothing changed: files of another job or of other data (the difference is shown), a file that is\n"
+     "being written, a point with two different results. Points that stand in several files and agree are\n"
+     "fine. The inputs are left as they are.\n"
+     "\n"
+     "Exit status: 0 every point finished, 2 refused, 3 finished but some points failed, 75 points are left.\n",
+     merge_options, ss_cmd_merge, false, true},
+    {"submit", "JOB.yaml", "Submit a sweep to SLURM, with ranks and time that fit it",
+     "Prints the batch script that it submits. The job stops in order before its time is up, requeues itself\n"
+     "and ends when every point is finished; slurm/README.md tells its story.\n",
+     submit_options, ss_cmd_submit, false, false},
+    {"where", "JOB.yaml", "Say where a sweep's results go, and how far it is, for scripts", NULL, where_options, ss_cmd_where,
+     false, false},
+    {"report", "RESULTS.h5", "Figures, a verdict on each of the five findings, report.html",
+     "Several files count as one study. Needs Python 3 with h5py, scipy and matplotlib (SHARPSWEEP_PYTHON names\n"
+     "one); what a verdict means stands in analysis/README.md.\n",
+     report_options, ss_cmd_report, false, true},
+    {"verify", "RESULTS.h5", "Check a results file and its journal", NULL, verify_options, ss_cmd_verify, false, false},
+    {"reference", NULL, "Print the reference of all job keys", NULL, reference_options, ss_cmd_reference, false, false},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 

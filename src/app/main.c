@@ -1,11 +1,14 @@
 /* main.c - MPI_Init and MPI_Finalize around the program, and only where there are ranks and the command has work for them:
- * outside mpirun and srun no line of MPI runs. */
+ * outside mpirun and srun no line of MPI runs. Before all that, the process from which trials are forked. */
 #include <mpi.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app.h"
+#include "trial.h"
 
 /* What mpirun (Open MPI, MPICH) and srun (PMI, PMIx) put into the environment of each rank. */
 static bool under_launcher(void)
@@ -27,20 +30,51 @@ static bool is_spare_rank(void)
     return false;
 }
 
-static bool asks_for_help(int argc, char **argv)
+static bool has_argument(int argc, char **argv, const char *word)
 {
     for (int i = 1; i < argc; i++)
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return true;
+        if (strcmp(argv[i], word) == 0) return true;
     return false;
 }
 
-int main(int argc, char **argv)
+static bool asks_for_help(int argc, char **argv)
 {
-    const ss_command *command = argc > 1 ? ss_command_find(argv[1]) : NULL;
-    bool parallel = command && command->parallel && !asks_for_help(argc, argv);
-    if (!under_launcher()) return ss_app_main(argc, argv);
-    if (!parallel) return is_spare_rank() ? SS_EXIT_OK : ss_app_main(argc, argv);
+    return has_argument(argc, argv, "--help") || has_argument(argc, argv, "-h");
+}
+
+/* ---- the end: a rank that has died must not keep the others ------------------------------------------------------------ */
+
+/* How long MPI_Finalize may wait for ranks that have said that they leave. */
+enum { FINALIZE_LIMIT_S = 20 };
+static volatile int final_status = SS_EXIT_STOPPED;
+
+static void give_up(int signal_number)
+{
+    (void)signal_number;
+    _exit(final_status);
+}
+
+static int leave(int status)
+{
+    bool orphan = ss_farm_rank() > 0 && !ss_farm_is_whole(); /* rank 0 is gone: nobody else says that the sweep is not through */
+    final_status = orphan ? SS_EXIT_STOPPED : status;
+    bool root = ss_farm_rank() == 0, whole = ss_farm_leave();
+    fflush(NULL);
+    alarm(FINALIZE_LIMIT_S);
+    if (!whole) { /* MPI_Finalize would wait for the missing rank for ever, and mpirun for one that is merely stopped */
+        if (root) MPI_Abort(MPI_COMM_WORLD, final_status);
+        _exit(final_status);
+    }
+    MPI_Finalize();
+    alarm(0);
+    return status;
+}
+
+static int run_parallel(int argc, char **argv)
+{
     ss_error error = {{0}};
+    signal(SIGALRM, give_up);
+    alarm((unsigned)ss_farm_patience_s() + 1); /* MPI_Init waits for ranks that never come, too */
     if (MPI_Init(&argc, &argv) != MPI_SUCCESS) {
         fprintf(stderr, "sharpsweep: MPI_Init failed; was the program started by the mpirun of another MPI library?\n");
         return SS_EXIT_ERROR;
@@ -49,8 +83,25 @@ int main(int argc, char **argv)
         fprintf(stderr, "sharpsweep: %s\n", error.text);
         MPI_Abort(MPI_COMM_WORLD, SS_EXIT_ERROR);
     }
+    alarm(0);
     int status = ss_app_main(argc, argv);
-    ss_farm_leave();
-    MPI_Finalize();
+    ss_crew_destroy();
+    return leave(status);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 2 && strcmp(argv[1], SS_CREW_WORD) == 0) return ss_crew_main(argv + 2);
+    const ss_command *command = argc > 1 ? ss_command_find(argv[1]) : NULL;
+    bool parallel = command && command->parallel && !asks_for_help(argc, argv);
+    ss_error error = {{0}};
+    if (parallel && !has_argument(argc, argv, "--in-process") && ss_crew_create(&error)) {
+        fprintf(stderr, "sharpsweep: %s\n", error.text);
+        return SS_EXIT_ERROR;
+    }
+    if (parallel && under_launcher()) return run_parallel(argc, argv);
+    if (!parallel && under_launcher() && is_spare_rank()) return SS_EXIT_OK;
+    int status = ss_app_main(argc, argv);
+    ss_crew_destroy();
     return status;
 }

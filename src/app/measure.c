@@ -33,16 +33,18 @@ static int state_save(state *a, const ss_trainer *t, ss_error *error)
     return 0;
 }
 
-static void state_restore(const state *a, ss_trainer *t)
+/* Everything back in its place; what the step made of it stays behind in `a`. */
+static void state_swap(state *a, ss_trainer *t)
 {
-    size_t n = t->net->n_params, n_stats = t->net->n_stats;
-    memcpy(t->theta, a->theta, n * sizeof *a->theta);
-    if (t->velocity) memcpy(t->velocity, a->velocity, n * sizeof *a->velocity);
-    if (t->stats) memcpy(t->stats, a->stats, n_stats * sizeof *a->stats);
+    state now = {t->theta, t->velocity, t->stats, t->epoch, t->step, t->batch_loss, t->gradient_norm};
+    t->theta = a->theta;
+    t->velocity = a->velocity;
+    t->stats = a->stats;
     t->epoch = a->epoch;
     t->step = a->step;
     t->batch_loss = a->batch_loss;
     t->gradient_norm = a->gradient_norm;
+    *a = now;
 }
 
 /* The step that training would have taken next, of the same optimiser on the next batch of the epoch's order, at the last
@@ -63,32 +65,35 @@ static ss_train_end next_step(ss_trainer *t, uint32_t *order)
     return end;
 }
 
-static int measure_between(ss_trainer *t, const ss_settings *s, ss_hessian *h, ss_lambda *out, ss_error *error)
+static int measure_between(ss_trainer *t, const ss_settings *s, ss_hessian *h, ss_keeper *keeper, ss_lambda *out,
+                           ss_error *error)
 {
-    state now = {0};
+    state next = {0};
     ss_lanczos_options lanczos = ss_model_lanczos(s);
     uint32_t *order = ss_alloc(t->data->train.n, sizeof *order);
     int rc = -1;
+    lanczos.keeper = keeper;
     if (!order) {
         ss_fail(error, "no memory for the order of %u examples", t->data->train.n);
         goto done;
     }
-    if (state_save(&now, t, error)) goto done;
+    if (state_save(&next, t, error)) goto done;
     ss_train_end end = next_step(t, order);
+    state_swap(&next, t);
     if (end == SS_TRAIN_DIVERGED) /* there is no next iterate to look towards */
-        rc = ss_lambda_measure(h, now.theta, now.stats, &lanczos, out, error);
+        rc = ss_lambda_measure(h, t->theta, t->stats, &lanczos, out, error);
     else
-        rc = ss_lambda_measure_between(h, now.theta, t->theta, now.stats, (int)s->interpolation_points, &lanczos, out, error);
-    state_restore(&now, t);
+        rc = ss_lambda_measure_between(h, t->theta, next.theta, t->stats, (int)s->interpolation_points, &lanczos, out, error);
+    state_finish(&next);
 done:
-    state_finish(&now);
     ss_free(order);
     return rc;
 }
 
-int ss_measure(ss_trainer *t, const ss_settings *s, ss_hessian *h, ss_lambda *out, ss_error *error)
+int ss_measure(ss_trainer *t, const ss_settings *s, ss_hessian *h, ss_keeper *keeper, ss_lambda *out, ss_error *error)
 {
-    if (s->interpolation_points >= 2) return measure_between(t, s, h, out, error);
+    if (s->interpolation_points >= 2) return measure_between(t, s, h, keeper, out, error);
     ss_lanczos_options lanczos = ss_model_lanczos(s);
+    lanczos.keeper = keeper;
     return ss_lambda_measure(h, t->theta, t->stats, &lanczos, out, error);
 }

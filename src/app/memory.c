@@ -77,3 +77,9 @@ double ss_memory_share_bytes(void)
     if (getrlimit(RLIMIT_AS, &own) == 0 && own.rlim_cur != RLIM_INFINITY) share = least(share, (double)own.rlim_cur);
     return share;
 }
+
+double ss_memory_granted_bytes(void)
+{
+    double host = least(cgroup_limit(), slurm_limit()), machine = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    return host < machine ? host / ranks_on_host() : 0;
+}

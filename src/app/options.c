@@ -116,6 +116,9 @@ int ss_arguments_parse(const ss_command *command, int argc, char **argv, ss_argu
             if (parse_option(command, argc, argv, &i, out, error)) return -1;
         } else if (!command->operand) {
             return ss_fail(error, "%s takes no file, but `%s` is given", command->name, text);
+        } else if (out->operand && command->many) {
+            argv[out->n_more++] = argv[i]; /* i is past them */
+            out->more = argv;
         } else if (out->operand) {
             return ss_fail(error, "%s takes one %s, but `%s` and `%s` are given", command->name, command->operand, out->operand,
                            text);

@@ -1,7 +1,8 @@
-/* paths.c - where results go. */
+/* paths.c - where results go, and word of how a run ended. */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "app.h"
 
@@ -41,4 +42,32 @@ int ss_make_folder_of(const char *path, ss_error *error)
     }
     ss_free(folder);
     return rc;
+}
+
+static void write_status(const char *path, const char *line)
+{
+    char temporary[4096 + 64];
+    if (!path) return;
+    int n = snprintf(temporary, sizeof temporary, "%.4096s.%ld.tmp", path, (long)getpid());
+    FILE *file = n > 0 ? fopen(temporary, "w") : NULL;
+    bool good = file && fputs(line, file) >= 0;
+    if (file) good = fclose(file) == 0 && good;
+    if (good && rename(temporary, path) == 0) return;
+    ss_log(SS_LOG_WARNING, "%s: cannot be written, so that a batch script will not learn of this run's end: %s", path,
+           strerror(errno));
+    unlink(temporary);
+}
+
+void ss_status_file_begin(const char *path)
+{
+    char line[256];
+    snprintf(line, sizeof line, "running %ld %.200s\n", (long)getpid(), ss_host_name());
+    write_status(path, line);
+}
+
+void ss_status_file_end(const char *path, int status, const char *why)
+{
+    char line[256];
+    snprintf(line, sizeof line, "%d %.200s\n", status, why);
+    write_status(path, line);
 }

@@ -1,7 +1,7 @@
 /* probe.c - how fast is this machine at what the sweep will do? A few gradients of one of its networks, timed. */
 #include "trial.h"
 
-/* Forward, and backward twice that: 3 passes of 2 operations per multiply-accumulate. */
+/* Forward, and backward twice that: 3 passes of 2 operations per multiply-accumulate, counted as the cost model counts. */
 #define FLOPS_PER_MAC 6.0
 #define PROBE_S 0.3
 
@@ -51,7 +51,8 @@ double ss_probe_flops(const ss_study *study, size_t point, ss_error *error)
     }
     ss_net_init(net, ss_model_init_scheme(&s), 0, theta, stats);
     ss_dataset_batch(data, &data->train, NULL, 0, n, ss_tape_input(tape), ss_tape_labels(tape));
-    flops = FLOPS_PER_MAC * net->macs_per_example * n / time_gradients(net, tape, scratch, theta, grad, n);
+    const ss_work_size work = {.macs_per_example = net->macs_per_example, .values_per_example = (double)net->values_per_example};
+    flops = FLOPS_PER_MAC * ss_cost_macs(&work) * n / time_gradients(net, tape, scratch, theta, grad, n);
 done:
     ss_free(theta);
     ss_free(grad);

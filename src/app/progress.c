@@ -9,13 +9,17 @@
 #include "app.h"
 
 #define REDRAW_S 0.2
+#define NINE_IN_TEN 1.645 /* standard deviations */
+
+enum { AHEAD, BEFORE, NOW };
 
 struct ss_progress {
     const ss_job *job;
     const ss_grid *grid;
     const double *cost;
     size_t n, n_before, n_now, n_failed, n_diverged;
-    double cost_left, cost_now;
+    double cost_left, cost_now, spread;
+    unsigned char *over;          /* (n) BEFORE: finished earlier, or not ours; NOW: in this run */
     double start_s, last_line_s;
     bool live, silent;
     char last[640];               /* the last result in words */
@@ -63,7 +67,9 @@ ss_progress *ss_progress_create(const ss_job *job, const ss_grid *grid, const do
                                 ss_error *error)
 {
     ss_progress *p = ss_alloc(1, sizeof *p);
-    if (!p) {
+    if (p) p->over = ss_alloc(ss_grid_count(grid), sizeof *p->over);
+    if (!p || !p->over) {
+        ss_free(p);
         ss_fail(error, "no memory for the progress line");
         return NULL;
     }
@@ -71,7 +77,7 @@ ss_progress *ss_progress_create(const ss_job *job, const ss_grid *grid, const do
     p->grid = grid;
     p->cost = cost;
     p->n = ss_grid_count(grid);
-    for (size_t i = 0; i < p->n; i++) p->cost_left += cost ? cost[i] : 1;
+    ss_progress_recount(p, NAN);
     p->start_s = p->last_line_s = ss_clock_s();
     p->silent = mode == SS_PROGRESS_NONE;
     p->live = mode == SS_PROGRESS_LIVE || (mode == SS_PROGRESS_AUTO && (isatty(STDERR_FILENO) || parent_has_terminal()));
@@ -84,12 +90,25 @@ void ss_progress_destroy(ss_progress *p)
     if (!p) return;
     clear_line(p);
     if (p->live) ss_log_set_sink(NULL, NULL);
+    ss_free(p->over);
     ss_free(p);
+}
+
+void ss_progress_recount(ss_progress *p, double spread)
+{
+    p->cost_left = p->cost_now = 0;
+    p->spread = spread;
+    for (size_t i = 0; i < p->n; i++) {
+        double cost = p->cost ? p->cost[i] : 1;
+        if (p->over[i] == AHEAD) p->cost_left += cost;
+        if (p->over[i] == NOW) p->cost_now += cost;
+    }
 }
 
 void ss_progress_skip(ss_progress *p, size_t point)
 {
     p->n_before++;
+    p->over[point] = BEFORE;
     p->cost_left -= p->cost ? p->cost[point] : 1;
 }
 
@@ -129,11 +148,24 @@ static void describe_result(const ss_record *r, char *out, size_t out_bytes)
                  r->lambda_converged ? "" : " (not converged)", 100 * r->test_accuracy);
 }
 
+/* "3 min 05 s (2 min 10 s to 4 min 20 s)": nine times in ten the costs' scatter leaves it there. */
+static void describe_eta(const ss_progress *p, char *out, size_t out_bytes)
+{
+    char eta[SS_TIME_BYTES], low[SS_TIME_BYTES], high[SS_TIME_BYTES];
+    double eta_s = ss_progress_eta_s(p);
+    ss_duration_format(eta_s, eta);
+    snprintf(out, out_bytes, "%s", eta);
+    if (!isfinite(eta_s) || !isfinite(p->spread)) return;
+    ss_duration_format(eta_s * exp(-NINE_IN_TEN * p->spread), low);
+    ss_duration_format(eta_s * exp(NINE_IN_TEN * p->spread), high);
+    if (strcmp(low, high) != 0) snprintf(out, out_bytes, "%s (%s to %s)", eta, low, high);
+}
+
 static void describe_state(const ss_progress *p, char *out, size_t out_bytes)
 {
-    char eta[SS_TIME_BYTES], rate[32] = "", trouble[64] = "";
+    char eta[4 * SS_TIME_BYTES], rate[32] = "", trouble[64] = "";
     double elapsed_s = ss_clock_s() - p->start_s;
-    ss_duration_format(ss_progress_eta_s(p), eta);
+    describe_eta(p, eta, sizeof eta);
     if (p->n_now && elapsed_s > 0) {
         double per_s = (double)p->n_now / elapsed_s;
         snprintf(rate, sizeof rate, per_s >= 0.5 ? ", %.1f/s" : per_s >= 0.5 / 60 ? ", %.1f/min" : ", %.1f/h",
@@ -146,7 +178,7 @@ static void describe_state(const ss_progress *p, char *out, size_t out_bytes)
 
 static void draw(ss_progress *p)
 {
-    char state[160], line[1024];
+    char state[256], line[1024];
     struct winsize window = {0};
     int width = ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 20 ? window.ws_col : 160;
     describe_state(p, state, sizeof state);
@@ -156,21 +188,36 @@ static void draw(ss_progress *p)
     write_text(line);
 }
 
+/* Which of how many, the point, what came out, what it cost and where: what one greps a night's log for. */
+static void log_result(const ss_progress *p, size_t point, const ss_record *r)
+{
+    char where[128] = "", times[96] = "";
+    if (isfinite(r->train_s) && isfinite(r->curvature_s))
+        snprintf(times, sizeof times, " (%lld epochs, %.1f s + %.1f s)", (long long)r->epochs, r->train_s, r->curvature_s);
+    if (r->host[0]) snprintf(where, sizeof where, " on %s, rank %lld", r->host, (long long)r->worker);
+    size_t used = strlen(where);
+    if (r->attempts > 1) snprintf(where + used, sizeof where - used, ", attempt %lld", (long long)r->attempts);
+    ss_log(r->status == SS_FAILED ? SS_LOG_WARNING : SS_LOG_INFO, "%zu/%zu point %zu %s%s%s", p->n_before + p->n_now, p->n,
+           point, p->last, times, where);
+}
+
 void ss_progress_finished(ss_progress *p, size_t point, const ss_record *record)
 {
     char place[256], result[320];
     p->n_now++;
     p->n_failed += record->status == SS_FAILED;
     p->n_diverged += record->status == SS_DIVERGED;
-    p->cost_now += p->cost ? p->cost[point] : 1;
-    p->cost_left -= p->cost ? p->cost[point] : 1;
+    if (p->over[point] != NOW) { /* a point that failed may come again */
+        p->cost_now += p->cost ? p->cost[point] : 1;
+        p->cost_left -= p->cost ? p->cost[point] : 1;
+    }
+    p->over[point] = NOW;
     ss_point_describe(p->job, p->grid, point, place, sizeof place);
     describe_result(record, result, sizeof result);
     snprintf(p->last, sizeof p->last, "%s: %s", place, result);
     if (p->silent) return;
     if (p->live && record->status != SS_FAILED) return;
-    ss_log(record->status == SS_FAILED ? SS_LOG_WARNING : SS_LOG_INFO, "%zu/%zu point %zu %s (%.1f s + %.1f s)",
-           p->n_before + p->n_now, p->n, point, p->last, record->train_s, record->curvature_s);
+    log_result(p, point, record);
 }
 
 void ss_progress_tick(ss_progress *p)
@@ -182,7 +229,7 @@ void ss_progress_tick(ss_progress *p)
         draw(p);
         return;
     }
-    char state[160];
+    char state[256];
     describe_state(p, state, sizeof state);
     ss_log(SS_LOG_INFO, "%s", state);
 }

@@ -1,23 +1,12 @@
 /* study.c - a job with its grid, its data sets and the sizes of its networks; the check that everything fits. */
-#include "trial.h"
+#include "study.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "app.h"
-
-typedef struct bank { ss_settings settings; ss_dataset *data; } bank;          /* one distinct data section */
-/* One distinct network on one bank. */
-typedef struct shape { ss_settings settings; size_t bank; ss_work_size work; bool norms_features; } shape;
-
-struct ss_study {
-    const ss_job *job;
-    ss_grid *grid;
-    size_t n_banks, n_shapes;
-    bank *bank;
-    shape *shape;
-    char *digests, *paths;        /* of all banks, joined by ", " */
-};
 
 /* Do two points agree in every key of a section (that matters: identity keys and places of files)? */
 static bool same_section(const char *section, const ss_settings *a, const ss_settings *b)
@@ -45,15 +34,15 @@ static size_t find_shape(const ss_study *study, const ss_settings *s, size_t ban
     return i;
 }
 
-static int add_bank(ss_study *study, const ss_settings *s, ss_error *error)
+static int add_bank(ss_study *study, const ss_settings *s, size_t point, ss_error *error)
 {
-    bank *grown = ss_realloc(study->bank, study->n_banks, study->n_banks + 1, sizeof *grown);
+    ss_bank *grown = ss_realloc(study->bank, study->n_banks, study->n_banks + 1, sizeof *grown);
     if (!grown) return ss_fail(error, "no memory for data set %zu", study->n_banks + 1);
     study->bank = grown;
     ss_data_options options = ss_model_data(s);
     ss_dataset *data = ss_dataset_load(&options, error);
     if (!data) return -1;
-    grown[study->n_banks++] = (bank){*s, data};
+    grown[study->n_banks++] = (ss_bank){*s, data, point};
     return 0;
 }
 
@@ -65,7 +54,7 @@ static double data_bytes(const ss_dataset *data)
 
 static int add_shape(ss_study *study, const ss_settings *s, size_t bank_index, ss_error *error)
 {
-    shape *grown = ss_realloc(study->shape, study->n_shapes, study->n_shapes + 1, sizeof *grown);
+    ss_network_size *grown = ss_realloc(study->shape, study->n_shapes, study->n_shapes + 1, sizeof *grown);
     if (!grown) return ss_fail(error, "no memory for network %zu", study->n_shapes + 1);
     study->shape = grown;
     const ss_dataset *data = study->bank[bank_index].data;
@@ -79,7 +68,7 @@ static int add_shape(ss_study *study, const ss_settings *s, size_t bank_index, s
         .n_train = data->train.n, .n_test = data->test.n, .data_bytes = data_bytes(data),
         .cache_bytes = (double)ss_model_cache_bytes(ss_memory_share_bytes()),
     };
-    grown[study->n_shapes++] = (shape){*s, bank_index, work, net->norms_features};
+    grown[study->n_shapes++] = (ss_network_size){*s, bank_index, work, net->norms_features};
     ss_net_destroy(net);
     return 0;
 }
@@ -89,7 +78,7 @@ static int check_point(ss_study *study, size_t point, ss_error *error)
     ss_settings s;
     ss_grid_settings(study->grid, point, &s);
     size_t b = find_bank(study, &s);
-    if (b == study->n_banks && add_bank(study, &s, error)) return -1;
+    if (b == study->n_banks && add_bank(study, &s, point, error)) return -1;
     uint32_t n_train = study->bank[b].data->train.n;
     if (s.batch_size > (int64_t)n_train)
         return ss_fail(error, "batch_size %lld is larger than the %u training examples; write `full` for all of them",
@@ -106,7 +95,7 @@ static int check_point(ss_study *study, size_t point, ss_error *error)
     return 0;
 }
 
-static int join_banks(ss_study *study, ss_error *error)
+int ss_study_join_banks(ss_study *study, ss_error *error)
 {
     size_t n_paths = 1;
     for (size_t i = 0; i < study->n_banks; i++) n_paths += strlen(study->bank[i].data->path) + 2;
@@ -136,7 +125,7 @@ ss_study *ss_study_create(const ss_job *job, ss_error *error)
         ss_fail_in(error, "%s", job->path);
         goto fail;
     }
-    if (join_banks(study, error)) goto fail;
+    if (ss_study_join_banks(study, error)) goto fail;
     return study;
 fail:
     ss_study_destroy(study);
@@ -146,7 +135,14 @@ fail:
 void ss_study_destroy(ss_study *study)
 {
     if (!study) return;
-    for (size_t i = 0; i < study->n_banks; i++) ss_dataset_destroy(study->bank[i].data);
+    for (size_t i = 0; i < study->n_banks; i++) {
+        if (study->mapping)
+            ss_free(study->bank[i].data);
+        else
+            ss_dataset_destroy(study->bank[i].data);
+    }
+    if (study->mapping) munmap(study->mapping, study->mapping_bytes);
+    if (study->mapping_fd > 0) close(study->mapping_fd);
     ss_free(study->bank);
     ss_free(study->digests);
     ss_free(study->paths);
@@ -173,6 +169,12 @@ const ss_dataset *ss_study_data(const ss_study *study, const ss_settings *s)
 const ss_work_size *ss_study_work(const ss_study *study, const ss_settings *s)
 {
     return &study->shape[find_shape(study, s, find_bank(study, s))].work;
+}
+
+const ss_work_size *ss_study_find_work(const ss_study *study, const ss_settings *s)
+{
+    size_t b = find_bank(study, s), k = b < study->n_banks ? find_shape(study, s, b) : study->n_shapes;
+    return k < study->n_shapes ? &study->shape[k].work : NULL;
 }
 
 size_t ss_study_n_networks(const ss_study *study)

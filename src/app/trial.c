@@ -1,6 +1,6 @@
 /* trial.c - one point of the grid from settings to record: network, training, curvature, weights.
  * What happens to a point is an outcome in its record; only an interruption leaves none. */
-#include "trial.h"
+#include "running.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -8,19 +8,7 @@
 
 #include "app.h"
 
-typedef struct run {
-    const ss_trial *trial;
-    ss_settings settings;
-    const ss_dataset *data;
-    ss_record *record;
-    ss_net *net;
-    ss_trainer *trainer;
-    ss_hessian *hessian;          /* made when first needed */
-    ss_real *grad;                /* (n_params) for tracked rows */
-    ss_warm warm;                 /* from one tracked check to the next */
-    double curvature_s;
-    bool interrupted;
-} run;
+typedef ss_running run;
 
 static bool should_stop(void *ctx)
 {
@@ -56,6 +44,7 @@ static int track_row(run *r, ss_error *error)
     ss_lanczos_options lanczos = ss_model_lanczos(&r->settings);
     lanczos.risk = 0;             /* no bound is recorded of tracked checks */
     if (make_hessian(r, error)) return -1;
+    lanczos.keeper = ss_running_keeper(r);
     int rc = ss_lambda_track(r->hessian, t->theta, t->stats, &lanczos, (uint64_t)t->step, &r->warm, &lambda, error);
     if (rc == 0) {
         int64_t per_epoch = (int64_t)ss_trainer_steps_per_epoch(t);
@@ -72,9 +61,12 @@ static int track_row(run *r, ss_error *error)
 
 static int track(run *r, ss_error *error)
 {
-    double start_s = ss_clock_s();
+    r->phase = SS_PHASE_TRACK;
+    ss_pulse_enter(SS_PULSE_CURVATURE);
+    ss_running_charge(r, &r->curvature_s);
     int rc = track_row(r, error);
-    r->curvature_s += ss_clock_s() - start_s;
+    ss_running_charge(r, &r->train_s);
+    ss_pulse_enter(SS_PULSE_TRAIN);
     return rc;
 }
 
@@ -82,10 +74,10 @@ static int track(run *r, ss_error *error)
 static int on_step(void *ctx, ss_trainer *t, ss_error *error)
 {
     run *r = ctx;
-    int64_t every_steps = r->settings.track_every_steps, every_epochs = r->settings.track_every_epochs;
-    bool border = t->step == t->epoch * (int64_t)ss_trainer_steps_per_epoch(t);
-    bool due = (every_steps > 0 && t->step % every_steps == 0) || (every_epochs > 0 && border && t->epoch % every_epochs == 0);
-    return due ? track(r, error) : 0;
+    (void)t;
+    if (ss_running_is_tracked(r) && track(r, error)) return -1;
+    ss_running_offer(r, false);
+    return 0;
 }
 
 static int on_epoch(void *ctx, ss_trainer *t, const ss_epoch_row *row, ss_error *error)
@@ -97,7 +89,7 @@ static int on_epoch(void *ctx, ss_trainer *t, const ss_epoch_row *row, ss_error 
     return ss_series_append(&r->record->history, values) ? ss_fail(error, "no memory for the history") : 0;
 }
 
-static void note_end(run *r, ss_train_end end, const ss_epoch_row *last)
+static void note_end(run *r)
 {
     static const struct { int64_t status, reason; } ends[] = {
         [SS_TRAIN_RUNNING] = {SS_FAILED, SS_STOP_ERROR},
@@ -109,9 +101,10 @@ static void note_end(run *r, ss_train_end end, const ss_epoch_row *last)
         [SS_TRAIN_INTERRUPTED] = {SS_PENDING, SS_STOP_NONE},
     };
     bool has_target = r->settings.target_train_accuracy > 0 || r->settings.target_train_loss > 0;
+    const ss_epoch_row *last = &r->last;
     ss_record *record = r->record;
-    record->status = ends[end].status;
-    record->stop_reason = ends[end].reason;
+    record->status = ends[r->end].status;
+    record->stop_reason = ends[r->end].reason;
     if (record->status == SS_EPOCH_LIMIT && !has_target) record->status = SS_DONE; /* a limit alone is what was asked for */
     record->train_loss = last->train_loss;
     record->train_accuracy = last->train_accuracy;
@@ -122,33 +115,40 @@ static void note_end(run *r, ss_train_end end, const ss_epoch_row *last)
     record->steps = r->trainer->step;
 }
 
-static int train(run *r, ss_train_end *end, ss_epoch_row *last, ss_error *error)
+static int prepare(run *r, ss_error *error)
 {
     ss_train_options options = ss_model_training(&r->settings);
-    ss_train_hooks hooks = {r, on_epoch, NULL, should_stop};
-    if (r->settings.track_every_steps > 0 || r->settings.track_every_epochs > 0) hooks.on_step = on_step;
     r->net = ss_model_create(&r->settings, r->data, error);
     if (!r->net) return -1;
     r->record->n_parameters = (int64_t)r->net->n_params;
     r->trainer = ss_trainer_create(r->net, r->data, &options, error);
     r->grad = ss_alloc(r->net->n_params, sizeof *r->grad);
     if (!r->trainer) return -1;
-    if (!r->grad) return ss_fail(error, "no memory for a gradient of %zu numbers", r->net->n_params);
-    double start_s = ss_clock_s();
-    int rc = ss_trainer_run(r->trainer, &hooks, end, last, error);
-    r->record->train_s = ss_clock_s() - start_s - r->curvature_s;
-    if (rc == 0 && *end == SS_TRAIN_INTERRUPTED) return interrupt(r);
-    return rc;
+    return r->grad ? 0 : ss_fail(error, "no memory for a gradient of %zu numbers", r->net->n_params);
 }
 
-static int measure(run *r, double learning_rate, ss_error *error)
+static int train(run *r, ss_error *error)
+{
+    ss_train_hooks hooks = {r, on_epoch, on_step, should_stop};
+    ss_running_charge(r, &r->train_s);
+    ss_pulse_enter(SS_PULSE_TRAIN);
+    int rc = ss_trainer_run(r->trainer, &hooks, &r->end, &r->last, error);
+    ss_running_charge(r, NULL);
+    if (rc || r->end != SS_TRAIN_INTERRUPTED) return rc;
+    ss_running_offer(r, true);
+    return interrupt(r);
+}
+
+static int measure(run *r, ss_error *error)
 {
     ss_lambda lambda = {0};
     ss_record *record = r->record;
-    double start_s = ss_clock_s();
+    r->phase = SS_PHASE_CURVATURE;
+    ss_pulse_enter(SS_PULSE_CURVATURE);
+    ss_running_charge(r, &r->curvature_s);
     if (make_hessian(r, error)) return -1;
-    int rc = ss_measure(r->trainer, &r->settings, r->hessian, &lambda, error);
-    r->curvature_s += ss_clock_s() - start_s;
+    int rc = ss_measure(r->trainer, &r->settings, r->hessian, ss_running_keeper(r), &lambda, error);
+    ss_running_charge(r, NULL);
     if (rc == 0) {
         record->lambda_max = lambda.lambda_max;
         record->lambda_residual = lambda.residual;
@@ -156,7 +156,7 @@ static int measure(run *r, double learning_rate, ss_error *error)
         record->lambda_fraction = lambda.fraction;
         record->lambda_converged = lambda.converged;
         record->hvp_count = lambda.hvp_count;
-        record->lr_lambda_max = learning_rate * lambda.lambda_max;
+        record->lr_lambda_max = r->last.learning_rate * lambda.lambda_max;
         record->n_eigenvalues = (size_t)lambda.k;
         record->eigenvalue = lambda.eigenvalue; /* the record owns them now */
         lambda.eigenvalue = NULL;
@@ -168,6 +168,7 @@ static int measure(run *r, double learning_rate, ss_error *error)
 static int save_weights(run *r, ss_error *error)
 {
     if (!r->settings.save_weights || !r->trial->weights_dir) return 0;
+    ss_pulse_enter(SS_PULSE_SAVE);
     char id[SS_ID_BYTES], path[4096];
     ss_point_identify(&r->settings, r->data->digest, id);
     int n = snprintf(path, sizeof path, "%s/%s.h5", r->trial->weights_dir, id);
@@ -183,25 +184,53 @@ static void note_unsaved(run *r, const ss_error *why)
     snprintf(r->record->error, sizeof r->record->error, "%.*s", (int)sizeof r->record->error - 1, why->text);
 }
 
-static int run_point(run *r, ss_error *error)
+static int run_point(run *r, bool resume, ss_error *error)
 {
-    ss_train_end end = SS_TRAIN_RUNNING;
-    ss_epoch_row last = {0};
-    if (train(r, &end, &last, error)) return -1;
-    bool usable = end != SS_TRAIN_DIVERGED; /* of weights that are not finite there is nothing to measure or to keep */
-    if (usable && measure(r, last.learning_rate, error)) return -1;
-    note_end(r, end, &last);
+    if (prepare(r, error) || (resume && ss_running_resume(r, error))) return -1;
+    if (r->phase != SS_PHASE_CURVATURE && train(r, error)) return -1;
+    bool usable = r->end != SS_TRAIN_DIVERGED; /* of weights that are not finite there is nothing to measure or to keep */
+    if (usable && measure(r, error)) return -1;
+    note_end(r);
     if (usable && save_weights(r, error)) note_unsaved(r, error);
     return 0;
 }
 
 static void run_finish(run *r)
 {
+    ss_running_leave(r);
     ss_hessian_destroy(r->hessian);
     ss_warm_finish(&r->warm);
     ss_trainer_destroy(r->trainer);
     ss_net_destroy(r->net);
     ss_free(r->grad);
+}
+
+/* What was read from a checkpoint is not to be gone on from: as if there had been none. It stays until it is replaced. */
+static void begin_anew(run *r, const ss_error *why)
+{
+    ss_log(SS_LOG_WARNING, "point %s begins anew: its checkpoint is not used: %s", r->bookmark.id, why->text);
+    run_finish(r);
+    ss_record_finish(r->record);
+    *r = (run){.trial = r->trial, .settings = r->settings, .data = r->data, .record = r->record, .bookmark = r->bookmark};
+}
+
+static int run_from_checkpoint(run *r, ss_error *error)
+{
+    char id[SS_ID_BYTES];
+    const ss_trial *trial = r->trial;
+    ss_point_identify(&r->settings, r->data->digest, id);
+    if (ss_bookmark_open(&r->bookmark, trial->checkpoint_folder, id, ss_study_job(trial->study)->checkpoint_interval_s,
+                         trial->checkpoint_trouble_told, error))
+        return -1;
+    int rc = run_point(r, true, error);
+    if (rc && r->keeper.refused) {
+        begin_anew(r, error);
+        rc = run_point(r, false, error);
+    }
+    const ss_bookmark *b = &r->bookmark;
+    ss_log(SS_LOG_DEBUG, "point %s: %lld checkpoints in %.3f of %.3f s", id, (long long)b->n_saved, b->spent_s,
+           ss_clock_s() - b->began_s);
+    return rc;
 }
 
 /* What the point ran on, also where it failed. */
@@ -211,6 +240,7 @@ static void note_means(const run *r)
     record->n_train = r->data->train.n;
     record->n_test = r->data->test.n;
     snprintf(record->data_digest, sizeof record->data_digest, "%s", r->data->digest);
+    record->train_s = r->train_s;
     record->curvature_s = r->curvature_s;
     record->peak_memory_bytes = ss_memory_peak_bytes();
     record->n_threads = ss_model_threads(&r->settings);
@@ -222,12 +252,9 @@ static void note_means(const run *r)
 /* A record that says what went wrong, and nothing that might be taken for a result. */
 static void note_failure(ss_record *record, const ss_error *why)
 {
-    double train_s = record->train_s;
     ss_record_finish(record);
-    ss_record_init(record);
     record->status = SS_FAILED;
     record->stop_reason = SS_STOP_ERROR;
-    record->train_s = train_s;
     snprintf(record->error, sizeof record->error, "%.*s", (int)sizeof record->error - 1, why->text);
 }
 
@@ -240,7 +267,7 @@ int ss_trial_run(const ss_trial *trial, size_t point, ss_record *record, ss_erro
     r.data = ss_study_data(trial->study, &r.settings);
     ss_threads_set(ss_model_threads(&r.settings));
     ss_memory_peak_reset();
-    int rc = run_point(&r, &why);
+    int rc = run_from_checkpoint(&r, &why);
     if (rc && r.interrupted) {
         run_finish(&r);
         return 1;

@@ -1,41 +1,51 @@
 /* schedule.c - rank 0: hands points to free workers, takes their records, stops politely.
  *
- * One loop: take what has come, hand out what is waiting, call idle, nap. A stop (asked for, or an error, or an interrupted
- * worker) sends STOP to everybody, takes the answers of the busy ones for at most SS_FARM_DRAIN_S and returns. */
+ * One loop: take what has come, look who is silent, hand out what is waiting, call idle, nap. A worker that is not heard for
+ * worker_silence_s loses its point to another; if it comes back, its record is taken where the point is not done yet, and it
+ * works on. A stop (asked for, or an error, or an interrupted worker) sends STOP to everybody, takes the answers of the busy
+ * ones for at most stop_grace_s + SS_FARM_DRAIN_S and returns: nothing here waits for one particular rank. */
 #include "message.h"
+#include "retry.h"
 
 #include <assert.h>
 #include <string.h>
 
+#define LOOK_S 0.05               /* between two looks at who is silent */
+
 typedef struct hand {             /* what rank 0 knows of one worker */
-    int64_t point;                /* running; -1: none */
-    bool ready, told_to_stop;
-    ss_task task;                 /* send buffers, alive until their requests complete */
+    int64_t point;                /* what it was given and has not answered; -1: nothing */
+    bool ready, silent, told_to_stop, gone; /* gone: it said BYE */
+    bool robbed;                  /* its point has been given away */
+    double heard_s;
+    ss_task task;                 /* send buffers, alive until they have left */
     ss_stop_notice notice;
-    MPI_Request task_request, stop_request;
+    ss_outgoing outgoing_task, outgoing_stop, outgoing_alive;
 } hand;
 
 typedef struct schedule {
     ss_queue *queue;
+    ss_retry *retry;
     const ss_farm_calls *calls;
+    const ss_farm_limits *limits;
     ss_error *error;
-    int n_workers, n_busy;
+    ss_inbox inbox;
+    int n_workers, n_silent;
     int32_t number;               /* of this sweep among those of this process */
     hand *worker;                 /* [rank], 0 unused */
     bool stopping;
     ss_farm_end end;
-    double stop_s;                /* when stopping began */
+    double stop_s, looked_s, heard_s; /* when stopping began; the last look; when anybody was heard */
 } schedule;
+
+/* ---- stopping -------------------------------------------------------------------------------------------------------- */
 
 static int tell_to_stop(schedule *s, int rank)
 {
-    ss_error *error = s->error;
     hand *w = &s->worker[rank];
     if (w->told_to_stop) return 0;
     w->told_to_stop = true;
-    w->notice.end = (int32_t)s->end;
-    MPI_TRY(MPI_Isend(&w->notice, sizeof w->notice, MPI_BYTE, rank, SS_TAG_STOP, ss_farm_comm, &w->stop_request));
-    return 0;
+    w->notice = (ss_stop_notice){s->number, (int32_t)s->end};
+    return ss_outgoing_send(&w->outgoing_stop, &w->notice, sizeof w->notice, rank, SS_TAG_STOP, s->error);
 }
 
 static int begin_stop(schedule *s, ss_farm_end end)
@@ -59,53 +69,136 @@ static int begin_error(schedule *s, const ss_error *why)
     return begin_stop(s, SS_FARM_ERROR);
 }
 
-static int keep_record(schedule *s, int rank, size_t point, const unsigned char *bytes, size_t n_bytes)
+/* ---- what comes in --------------------------------------------------------------------------------------------------- */
+
+static int keep(schedule *s, size_t point, const ss_record *record)
 {
     ss_error why = {{0}};
-    ss_record record;
-    ss_record_init(&record);
-    int rc = ss_record_decode(bytes, n_bytes, &record, &why);
-    if (rc) ss_fail_in(&why, "rank %d's record of point %zu", rank, point);
-    if (!rc) rc = s->calls->keep(s->calls->ctx, point, &record, &why);
-    ss_record_finish(&record);
-    if (rc) {
+    if (s->calls->keep(s->calls->ctx, point, record, &why)) {
         ss_queue_lost(s->queue, point);
         return begin_error(s, &why);
     }
     ss_queue_done(s->queue, point);
+    ss_retry_done(s->retry, point);
     return 0;
 }
 
-static int take_result(schedule *s, int rank, const unsigned char *bytes, size_t n_bytes)
+static bool is_process_failure(const ss_record *r)
 {
-    hand *w = &s->worker[rank];
-    ss_result head;
+    return r->status == SS_FAILED && r->stop_reason >= SS_STOP_CRASH && r->stop_reason < SS_N_STOP;
+}
+
+/* A record of a point that is not done. `late`: the point was given away meanwhile, so that a failure does not count. */
+static int judge_record(schedule *s, int rank, size_t point, const ss_record *record, bool late)
+{
+    if (!is_process_failure(record)) return keep(s, point, record);
+    if (late) return 0;
+    bool again = ss_retry_again(s->retry, point, record->stop_reason, rank);
+    ss_log(SS_LOG_WARNING, "point %zu failed on rank %d (%s): %s; %s", point, rank, record->host, record->error,
+           again ? "it will be run again" : "that was its last attempt");
+    return again ? 0 : keep(s, point, record);
+}
+
+static int take_record(schedule *s, int rank, size_t point, const unsigned char *bytes, size_t n_bytes, bool late)
+{
     ss_error why = {{0}};
-    if (n_bytes >= sizeof head) memcpy(&head, bytes, sizeof head);
-    if (n_bytes < sizeof head || head.n_bytes < 0 || (size_t)head.n_bytes != n_bytes - sizeof head || head.point != w->point ||
-        head.point < 0) {
-        ss_fail(&why, "rank %d answered %zu bytes that do not belong to its point %lld", rank, n_bytes, (long long)w->point);
+    ss_record record;
+    ss_record_init(&record);
+    if (ss_record_decode(bytes, n_bytes, &record, &why)) {
+        ss_fail_in(&why, "rank %d's record of point %zu", rank, point);
+        if (!late) ss_queue_lost(s->queue, point);
+        ss_record_finish(&record);
         return begin_error(s, &why);
     }
-    const unsigned char *payload = bytes + sizeof head;
+    int rc = judge_record(s, rank, point, &record, late);
+    ss_record_finish(&record);
+    return rc;
+}
+
+static int take_result(schedule *s, const ss_mail *mail)
+{
+    hand *w = &s->worker[mail->source];
+    ss_result head = {0};
+    ss_error why = {{0}};
+    bool whole = mail->n >= sizeof head;
+    if (whole) memcpy(&head, mail->bytes, sizeof head);
+    if (whole && head.sweep != s->number) return 0; /* of a sweep that is over */
+    if (!whole || head.n_bytes < 0 || (size_t)head.n_bytes != mail->n - sizeof head || head.point != w->point || head.point < 0) {
+        ss_fail(&why, "rank %d answered %zu bytes that do not belong to its point %lld", mail->source, mail->n,
+                (long long)w->point);
+        return begin_error(s, &why);
+    }
+    const unsigned char *payload = mail->bytes + sizeof head;
     size_t point = (size_t)head.point;
+    bool late = w->robbed;
     w->point = -1;
     w->ready = true;
-    s->n_busy--;
-    if (head.outcome == SS_OUTCOME_RECORD) return keep_record(s, rank, point, payload, (size_t)head.n_bytes);
-    ss_queue_lost(s->queue, point);
+    w->robbed = false;
+    if (ss_retry_is_done(s->retry, point)) return 0;
+    if (head.outcome == SS_OUTCOME_RECORD) return take_record(s, mail->source, point, payload, (size_t)head.n_bytes, late);
+    if (!late) ss_queue_lost(s->queue, point);
     /* Interrupted without our asking: a signal reached that rank alone. It would interrupt every further point as well. */
-    if (head.outcome == SS_OUTCOME_INTERRUPTED) return begin_stop(s, SS_FARM_STOPPED);
-    ss_fail(&why, "rank %d: %.*s", rank, (int)head.n_bytes, (const char *)payload);
+    if (head.outcome == SS_OUTCOME_INTERRUPTED) return late ? 0 : begin_stop(s, SS_FARM_STOPPED);
+    ss_fail(&why, "rank %d: %.*s", mail->source, (int)head.n_bytes, (const char *)payload);
     return begin_error(s, &why);
 }
 
+static void take_bye(schedule *s, const ss_mail *mail)
+{
+    ss_ready bye = {-1};
+    if (mail->n == sizeof bye) memcpy(&bye, mail->bytes, sizeof bye);
+    if (bye.sweep == s->number) s->worker[mail->source].gone = true;
+}
+
 /* A worker is free; one that says so of an earlier sweep, which ended before it was heard, will say so again. */
-static void take_ready(schedule *s, int rank, const unsigned char *bytes, size_t n_bytes)
+static void take_ready(schedule *s, const ss_mail *mail)
 {
     ss_ready ready = {-1};
-    if (n_bytes == sizeof ready) memcpy(&ready, bytes, sizeof ready);
-    if (ready.sweep == s->number) s->worker[rank].ready = true;
+    if (mail->n == sizeof ready) memcpy(&ready, mail->bytes, sizeof ready);
+    if (ready.sweep == s->number) s->worker[mail->source].ready = true;
+}
+
+static int take_beat(schedule *s, int rank)
+{
+    bool is_free = false;
+    hand *w = &s->worker[rank];
+    if (ss_outgoing_is_free(&w->outgoing_alive, &is_free, s->error)) return -1;
+    return is_free ? ss_outgoing_send(&w->outgoing_alive, NULL, 0, rank, SS_TAG_ALIVE, s->error) : 0;
+}
+
+static void hear(schedule *s, int rank)
+{
+    hand *w = &s->worker[rank];
+    w->heard_s = s->heard_s = ss_clock_s();
+    if (!w->silent) return;
+    w->silent = false;
+    s->n_silent--;
+    ss_log(SS_LOG_INFO, "rank %d is heard again", rank);
+}
+
+static int take_mail(schedule *s, const ss_mail *mail)
+{
+    hear(s, mail->source);
+    if (mail->tag == SS_TAG_RESULT) return take_result(s, mail);
+    if (mail->tag == SS_TAG_BEAT) return take_beat(s, mail->source);
+    if (mail->tag == SS_TAG_READY)
+        take_ready(s, mail);
+    else if (mail->tag == SS_TAG_BYE)
+        take_bye(s, mail);
+    else
+        ss_log(SS_LOG_WARNING, "rank %d sent an unexpected message with tag %d", mail->source, mail->tag);
+    return 0;
+}
+
+/* The next message. While stopping READYs are left for the next sweep, and answers go before BYEs. */
+static int next_mail(schedule *s, ss_mail **mail)
+{
+    static const int while_stopping[] = {SS_TAG_RESULT, SS_TAG_BEAT, SS_TAG_BYE};
+    if (!s->stopping) return ss_inbox_take(&s->inbox, MPI_ANY_SOURCE, MPI_ANY_TAG, mail, s->error);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof while_stopping / sizeof *while_stopping; i++)
+        rc = ss_inbox_take(&s->inbox, MPI_ANY_SOURCE, while_stopping[i], mail, s->error);
+    return rc;
 }
 
 /* Takes every message that has come; the number taken, or -1. */
@@ -113,88 +206,166 @@ static int take_messages(schedule *s)
 {
     int n_taken = 0;
     for (;;) {
-        MPI_Status status;
-        unsigned char *bytes = NULL;
-        size_t n_bytes = 0;
-        int tag = s->stopping ? SS_TAG_RESULT : MPI_ANY_TAG;
-        int rc = ss_message_take(MPI_ANY_SOURCE, tag, &status, &bytes, &n_bytes, s->error);
+        ss_mail *mail = NULL;
+        int rc = next_mail(s, &mail);
         if (rc <= 0) return rc < 0 ? -1 : n_taken;
         n_taken++;
-        rc = 0;
-        if (status.MPI_TAG == SS_TAG_READY)
-            take_ready(s, status.MPI_SOURCE, bytes, n_bytes);
-        else if (status.MPI_TAG == SS_TAG_RESULT)
-            rc = take_result(s, status.MPI_SOURCE, bytes, n_bytes);
-        else
-            ss_log(SS_LOG_WARNING, "rank %d sent an unexpected message with tag %d", status.MPI_SOURCE, status.MPI_TAG);
-        ss_free(bytes);
+        rc = take_mail(s, mail);
+        ss_mail_free(mail);
         if (rc) return -1;
     }
 }
 
+/* ---- silence --------------------------------------------------------------------------------------------------------- */
+
+/* Takes a silent worker's point back. It counts as a crash: a point that ends one node after another must stop somewhere. */
+static int rob(schedule *s, int rank)
+{
+    hand *w = &s->worker[rank];
+    size_t point = (size_t)w->point;
+    w->robbed = true;
+    if (ss_retry_is_done(s->retry, point)) return 0;
+    if (ss_retry_again(s->retry, point, SS_STOP_CRASH, rank)) return 0;
+    ss_record record;
+    ss_record_init(&record);
+    record.status = SS_FAILED;
+    record.stop_reason = SS_STOP_CRASH;
+    record.worker = rank;
+    ss_time_now(record.finished);
+    snprintf(record.error, sizeof record.error, "worker rank %d, and the %lld before it, were not heard for %.6g s "
+             "(worker_silence_s) while they ran it", rank,
+             (long long)ss_retry_count(s->retry, point, SS_STOP_CRASH) - 1, s->limits->worker_silence_s);
+    int rc = keep(s, point, &record);
+    ss_record_finish(&record);
+    return rc;
+}
+
+/* Rank 0 may have been stopped or busy itself: then nobody could be heard, and that is not their fault. */
+static void forgive_own_absence(schedule *s, double now_s)
+{
+    double gap_s = now_s - s->looked_s - LOOK_S;
+    if (gap_s < s->limits->worker_silence_s / 4) return;
+    s->heard_s += gap_s;
+    for (int rank = 1; rank <= s->n_workers; rank++) s->worker[rank].heard_s += gap_s;
+}
+
+static int look_for_silence(schedule *s)
+{
+    double now_s = ss_clock_s(), limit_s = s->limits->worker_silence_s;
+    if (now_s - s->looked_s < LOOK_S) return 0;
+    forgive_own_absence(s, now_s);
+    s->looked_s = now_s;
+    for (int rank = 1; rank <= s->n_workers; rank++) {
+        hand *w = &s->worker[rank];
+        if (w->silent || now_s - w->heard_s < limit_s) continue;
+        w->silent = true;
+        s->n_silent++;
+        bool busy = w->point >= 0 && !w->robbed;
+        if (busy)
+            ss_log(SS_LOG_WARNING, "rank %d was not heard for %.6g s; its point %lld goes to another", rank, limit_s,
+                   (long long)w->point);
+        else
+            ss_log(SS_LOG_WARNING, "rank %d was not heard for %.6g s", rank, limit_s);
+        if (busy && rob(s, rank)) return -1;
+    }
+    /* They had a second chance. */
+    bool deserted = s->n_silent == s->n_workers && now_s - s->heard_s > 2 * limit_s;
+    return deserted ? begin_stop(s, SS_FARM_DESERTED) : 0;
+}
+
+/* ---- handing out ------------------------------------------------------------------------------------------------------ */
+
 static int hand_out_one(schedule *s, int rank, size_t point)
 {
-    ss_error *error = s->error, why = {{0}};
+    ss_error why = {{0}};
     hand *w = &s->worker[rank];
     if (s->calls->started(s->calls->ctx, point, rank, &why)) {
         ss_queue_lost(s->queue, point);
         return begin_error(s, &why);
     }
-    w->point = w->task.point = (int64_t)point;
+    w->task = (ss_task){(int64_t)point, s->number};
+    w->point = (int64_t)point;
     w->ready = false;
-    s->n_busy++;
-    MPI_TRY(MPI_Isend(&w->task, sizeof w->task, MPI_BYTE, rank, SS_TAG_TASK, ss_farm_comm, &w->task_request));
-    return 0;
+    return ss_outgoing_send(&w->outgoing_task, &w->task, sizeof w->task, rank, SS_TAG_TASK, s->error);
+}
+
+static bool is_free(const hand *w)
+{
+    return w->ready && !w->silent;
+}
+
+/* First what failed on another rank; what failed on this one only where nothing else waits and nobody else is free. */
+static int64_t next_point(schedule *s, int rank)
+{
+    int n_free = 0;
+    int64_t point = ss_retry_next(s->retry, rank, false);
+    if (point >= 0) return point;
+    point = ss_queue_next(s->queue);
+    if (point >= 0 || ss_retry_waiting(s->retry) == 0) return point;
+    for (int other = 1; other <= s->n_workers; other++) n_free += is_free(&s->worker[other]);
+    return n_free > 1 ? -1 : ss_retry_next(s->retry, rank, true);
 }
 
 /* Gives every free worker a point, while there are any; the number handed out, or -1. */
 static int hand_out(schedule *s)
 {
     int n_handed = 0;
+    if (ss_queue_waiting(s->queue) == 0 && ss_retry_waiting(s->retry) == 0) return 0;
     for (int rank = 1; rank <= s->n_workers && !s->stopping; rank++) {
-        ss_error *error = s->error;
+        bool sent = true;
         hand *w = &s->worker[rank];
-        int sent = 1;
-        if (!w->ready) continue;
-        MPI_TRY(MPI_Test(&w->task_request, &sent, MPI_STATUS_IGNORE)); /* it was answered, so it was sent */
-        if (!sent) continue;
-        int64_t point = ss_queue_next(s->queue);
-        if (point < 0) break;
+        if (!is_free(w)) continue;
+        if (ss_outgoing_is_free(&w->outgoing_task, &sent, s->error)) return -1; /* it was answered, so it was sent */
+        int64_t point = sent ? next_point(s, rank) : -1;
+        if (point < 0) continue;
         if (hand_out_one(s, rank, (size_t)point)) return -1;
         n_handed++;
     }
     return n_handed;
 }
 
-/* Waits for the last sends, and takes back the points of workers that did not answer in time. */
-static int finish(schedule *s)
+/* ---- the loop --------------------------------------------------------------------------------------------------------- */
+
+/* Everybody has answered and said BYE, or is silent, or has had the time to. */
+static bool is_drained(const schedule *s)
 {
+    double waited_s = ss_clock_s() - s->stop_s;
+    bool busy = false, all_gone = true;
+    if (!s->stopping) return false;
     for (int rank = 1; rank <= s->n_workers; rank++) {
-        hand *w = &s->worker[rank];
-        if (w->point >= 0) {
-            ss_log(SS_LOG_WARNING, "rank %d did not answer within %g s; point %lld will be run again", rank, SS_FARM_DRAIN_S,
-                   (long long)w->point);
-            ss_queue_lost(s->queue, (size_t)w->point);
-        }
-        if (ss_request_wait_for(&w->task_request, SS_FARM_DRAIN_S, s->error) < 0) return -1;
-        if (ss_request_wait_for(&w->stop_request, SS_FARM_DRAIN_S, s->error) < 0) return -1;
+        const hand *w = &s->worker[rank];
+        busy |= w->point >= 0 && !w->silent;
+        all_gone &= w->gone || w->silent;
     }
-    return 0;
+    return all_gone || waited_s > (busy ? s->limits->stop_grace_s + SS_FARM_DRAIN_S : SS_FARM_DRAIN_S);
 }
 
-static bool is_over(const schedule *s)
+/* Takes back the points of workers that did not answer in time. Whoever did not say BYE is missing. */
+static int finish(schedule *s)
 {
-    if (!s->stopping) return false;
-    return s->n_busy == 0 || ss_clock_s() - s->stop_s > SS_FARM_DRAIN_S;
+    for (int64_t point; (point = ss_retry_next(s->retry, -1, true)) >= 0;) ss_queue_lost(s->queue, (size_t)point);
+    for (int rank = 1; rank <= s->n_workers; rank++) {
+        hand *w = &s->worker[rank];
+        bool task = true, stop = true, alive = true;
+        if (w->point >= 0 && !w->robbed) {
+            ss_log(SS_LOG_WARNING, "rank %d did not stop in time; its point %lld will be run again", rank, (long long)w->point);
+            ss_queue_lost(s->queue, (size_t)w->point);
+        }
+        if (ss_outgoing_is_free(&w->outgoing_task, &task, s->error) || ss_outgoing_is_free(&w->outgoing_stop, &stop, s->error)
+            || ss_outgoing_is_free(&w->outgoing_alive, &alive, s->error))
+            return -1;
+        if (!w->gone || !task || !stop || !alive) ss_farm_miss();
+    }
+    return 0;
 }
 
 static int loop(schedule *s)
 {
     ss_nap nap = {0};
-    while (!is_over(s)) {
+    while (!is_drained(s)) {
         int n_taken = take_messages(s);
-        if (n_taken < 0) return -1;
-        bool nothing_left = ss_queue_waiting(s->queue) == 0 && s->n_busy == 0;
+        if (n_taken < 0 || look_for_silence(s)) return -1;
+        bool nothing_left = ss_queue_waiting(s->queue) == 0 && ss_queue_running(s->queue) == 0;
         if (!s->stopping && nothing_left && begin_stop(s, SS_FARM_COMPLETE)) return -1;
         if (!s->stopping && s->calls->should_stop(s->calls->ctx) && begin_stop(s, SS_FARM_STOPPED)) return -1;
         int n_handed = hand_out(s);
@@ -208,27 +379,36 @@ static int loop(schedule *s)
     return finish(s);
 }
 
+static int begin(schedule *s)
+{
+    size_t n = ss_queue_waiting(s->queue) + ss_queue_running(s->queue) + ss_queue_finished(s->queue);
+    s->worker = ss_alloc((size_t)ss_farm_size(), sizeof *s->worker);
+    if (!s->worker) return ss_fail(s->error, "no memory for %d workers", s->n_workers);
+    s->retry = ss_retry_create(n, s->limits->retries, s->error);
+    s->looked_s = s->heard_s = ss_clock_s();
+    for (int rank = 0; rank <= s->n_workers; rank++) {
+        hand *w = &s->worker[rank];
+        w->point = -1;
+        w->heard_s = s->heard_s;
+        w->outgoing_task.request = w->outgoing_stop.request = w->outgoing_alive.request = MPI_REQUEST_NULL;
+    }
+    return s->retry ? 0 : -1;
+}
+
 ss_farm_end ss_farm_schedule(ss_queue *queue, const ss_farm_calls *calls, ss_error *error)
 {
     static int32_t n_sweeps;
     ss_error own;
     schedule s = {.queue = queue, .calls = calls, .error = error ? error : &own, .n_workers = ss_farm_size() - 1,
-                  .number = n_sweeps++};
+                  .limits = calls->limits ? calls->limits : &ss_farm_limits_default, .number = n_sweeps++};
     assert(ss_farm_rank() == 0 && s.n_workers >= 1);
-    s.worker = ss_alloc((size_t)ss_farm_size(), sizeof *s.worker);
-    if (!s.worker) {
-        ss_fail(error, "no memory for %d workers", s.n_workers);
-        return SS_FARM_ERROR;
-    }
-    for (int rank = 0; rank <= s.n_workers; rank++) {
-        s.worker[rank].point = -1;
-        s.worker[rank].task_request = s.worker[rank].stop_request = MPI_REQUEST_NULL;
-    }
-    int rc = loop(&s);
-    /* After an MPI error the send buffers may still be in use: better kept than reused. */
+    int rc = begin(&s) || loop(&s) ? -1 : 0;
+    ss_retry_destroy(s.retry);
+    /* After an MPI error, and where a rank is missing, the send buffers may still be in use: better kept than reused. */
     if (rc) return SS_FARM_ERROR;
-    ss_free(s.worker);
+    ss_inbox_finish(&s.inbox);
+    if (ss_farm_is_whole()) ss_free(s.worker);
     /* The last points may have finished although a stop was on its way. */
     bool complete = ss_queue_waiting(queue) == 0 && ss_queue_running(queue) == 0;
-    return s.end == SS_FARM_STOPPED && complete ? SS_FARM_COMPLETE : s.end;
+    return s.end != SS_FARM_ERROR && complete ? SS_FARM_COMPLETE : s.end;
 }

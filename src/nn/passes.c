@@ -41,6 +41,7 @@ double ss_net_forward(const ss_net *net, const ss_pass *pass, ss_tape *tape, ss_
 {
     const ss_graph *g = net->graph;
     assert(pass->n <= tape->capacity);
+    ss_pulse_beat();
     for (int i = 1; i < g->n_nodes; i++) {
         layer_io io = io_make(net, pass, tape, scratch, i);
         g->node[i].ops->forward(&io);
@@ -73,6 +74,7 @@ void ss_net_hessian_product(const ss_net *net, const ss_pass *pass, double scale
     const ss_graph *g = net->graph;
     int last = g->n_nodes - 1;
     assert(tape->dy && scratch->ty[last]);
+    ss_pulse_beat();
     for (int i = 1; i <= last; i++) {
         if (g->node[i].constant) continue;
         layer_io io = io_make(net, pass, tape, scratch, i);

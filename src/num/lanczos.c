@@ -18,9 +18,7 @@
  * holds one copy of each eigenvalue, so with k > 1 the certified pairs are put to a check: they are kept, and a fresh start
  * in their complement is run until its own best Ritz value has settled below the k-th. If it brings up another copy, the
  * pairs are certified anew and checked again. With k = 1 the value is right without it. */
-#include "basis.h"
-#include "bound.h"
-#include "eigen.h"
+#include "lanczos.h"
 #include "kernels.h"
 
 #include <assert.h>
@@ -40,33 +38,7 @@
 #define WARM_KEPT 0.9
 #define WARM_RANDOM 0.44
 
-typedef struct solver {
-    ss_operator *op;
-    void *ctx;
-    size_t n, k;
-    size_t limit;                 /* of the basis, before a restart */
-    const ss_lanczos_options *options;
-    ss_lanczos_result *result;
-    ss_basis basis;               /* limit + 1 vectors, and a last one for certificates; the work's, where one was given */
-    ss_eigen_work eigen;
-    size_t m;                     /* rows of V that H was applied to; row m is the next vector */
-    double beta;                  /* norm of the residual that became row m; 0 if row m is a fresh vector */
-    double *t;                    /* (limit, limit), lower triangle; row length `limit` */
-    double *below;                /* (limit) H v_j's coefficient of row kept (j < kept) or j + 1 (else) */
-    size_t kept;                  /* Ritz vectors of the last restart; 0 before one */
-    bool recurrent;               /* T and `below` are all of H V: every row is a product's, or a restart's combination */
-    double *s, *theta, *h;        /* eigenvectors of T in rows, its eigenvalues ascending, (limit + 1) coefficients */
-    double norm;                  /* a lower estimate of ||H||: the largest |Ritz value| and ||Hv|| seen */
-    double wanted;                /* the least size of the k largest Ritz values at the last look; 0: T has fewer */
-    double share;                 /* of the random vector in the start vector, see ss_krylov_upper; 1: it is all of it */
-    uint64_t n_fresh;             /* random vectors drawn */
-    bool spanned;                 /* V spans R^n: T holds every eigenvalue */
-    bool certified;               /* the result's pairs hold with the tolerance, and only their completeness is checked */
-    bool current;                 /* the result's pairs are those of T as it is */
-    bool broken;                  /* a product was not finite */
-    ss_krylov krylov;             /* the first cycle's recurrence, until a restart or a fresh vector ends it */
-    size_t n_failed, next_certificate; /* failed certificates; products to be spent before the next */
-} solver;
+typedef ss_solver solver;
 
 static size_t products(const solver *s)
 {
@@ -108,8 +80,12 @@ static bool small_residual(const solver *s, double residual, double lambda, doub
 
 static int multiply(solver *s, const ss_real *v, ss_real *hv, ss_error *error)
 {
+    ss_solver_offer(s, false);
     int rc = s->op(s->ctx, v, hv, error);
-    if (rc != 0) return rc;
+    if (rc != 0) {
+        ss_solver_offer(s, true); /* nothing has changed but hv, which is not yet part of the state */
+        return rc;
+    }
     s->result->n_products++;
     double norm = ss_norm(s->n, hv);
     if (!isfinite(norm)) s->broken = true;
@@ -294,27 +270,35 @@ static void certify_by_recurrence(solver *s, size_t i, bool *good)
 }
 
 /* Certifies the best Ritz vectors: k of them, fewer where V has fewer or the limit is too near. Before any product of
- * V the start vector itself stands for the first. */
+ * V the start vector itself stands for the first. Goes on with pair s->pair where a certificate was interrupted, which was
+ * one by products: the other kind is made between two of them. */
 static int certify(solver *s, ss_error *error)
 {
-    size_t found = s->m == 0 ? 1 : s->m < s->k ? s->m : s->k, affordable = products_left(s);
-    bool by_recurrence = s->m > 0 && (certifies_itself(s) || (s->recurrent && affordable < found));
-    if (!by_recurrence && found > affordable) found = affordable;
-    bool good = found == s->k;
-    for (size_t i = 0; i < found; i++) {
-        ss_real *u = s->result->eigenvector + i * s->n;
-        if (s->m > 0) ss_basis_combine(&s->basis, s->m, ritz_vector(s, i), u);
+    bool by_recurrence = false;
+    if (!s->certifying) {
+        size_t found = s->m == 0 ? 1 : s->m < s->k ? s->m : s->k, affordable = products_left(s);
+        by_recurrence = s->m > 0 && (certifies_itself(s) || (s->recurrent && affordable < found));
+        s->found = by_recurrence || found < affordable ? found : affordable;
+        s->good = s->found == s->k;
+        s->pair = 0;
+        s->certifying = true;
+    }
+    for (; s->pair < s->found; s->pair++) {
+        ss_real *u = s->result->eigenvector + s->pair * s->n;
+        if (s->m > 0) ss_basis_combine(&s->basis, s->m, ritz_vector(s, s->pair), u);
         else memcpy(u, ss_basis_row(&s->basis, 0), s->n * sizeof *u);
         ss_scale(s->n, 1 / ss_norm(s->n, u), u);
         int rc = 0;
-        if (by_recurrence) certify_by_recurrence(s, i, &good);
-        else rc = certify_by_product(s, i, u, &good, error);
+        if (by_recurrence) certify_by_recurrence(s, s->pair, &s->good);
+        else rc = certify_by_product(s, s->pair, u, &s->good, error);
         if (rc != 0 || s->broken) return rc;
-        for (size_t j = i; j > 0 && s->result->eigenvalue[j] > s->result->eigenvalue[j - 1]; j--) swap_pairs(s, j, j - 1);
+        for (size_t j = s->pair; j > 0 && s->result->eigenvalue[j] > s->result->eigenvalue[j - 1]; j--)
+            swap_pairs(s, j, j - 1);
     }
+    s->certifying = false;
     s->current = true;
-    s->certified = good;
-    if (!good) {
+    s->certified = s->good;
+    if (!s->good) {
         size_t pause = s->k << (s->n_failed < 16 ? s->n_failed : 16);
         s->n_failed++;
         s->next_certificate = products(s) + pause;
@@ -360,13 +344,15 @@ static bool worth_a_look(const solver *s)
 static int judge(solver *s, bool *done, ss_error *error)
 {
     *done = false;
-    if (!looks_converged(s)) return 0;
-    if (s->certified && !looks_complete(s)) return 0;
-    if (s->certified && same_pairs(s)) {
-        *done = true;
-        return 0;
+    if (!s->certifying) {
+        if (!looks_converged(s)) return 0;
+        if (s->certified && !looks_complete(s)) return 0;
+        if (s->certified && same_pairs(s)) {
+            *done = true;
+            return 0;
+        }
+        if (!s->certified && products(s) < s->next_certificate) return 0;
     }
-    if (!s->certified && products(s) < s->next_certificate) return 0;
     int rc = certify(s, error);
     if (rc != 0 || s->broken || !s->certified) return rc;
     *done = s->k == 1 || s->spanned || !can_extend(s);
@@ -376,13 +362,19 @@ static int judge(solver *s, bool *done, ss_error *error)
 
 static int iterate(solver *s, ss_error *error)
 {
-    draw_start(s);
-    while (!s->spanned && can_extend(s)) {
+    ss_keeper *keeper = s->options->keeper;
+    if (keeper && keeper->resume) {
+        keeper->resume = false;
+        if (ss_solver_restore(s, error) != 0) return -1;
+    } else {
+        draw_start(s);
+    }
+    while (s->certifying || (!s->spanned && can_extend(s))) { /* certifying: a certificate was interrupted */
         bool done;
-        int rc = extend(s, error);
+        int rc = s->certifying ? 0 : extend(s, error);
         if (rc != 0 || s->broken) return rc;
-        if (!worth_a_look(s)) continue;
-        if (solve_projection(s, error) != 0) return -1;
+        if (!s->certifying && !worth_a_look(s)) continue;
+        if (s->m > 0 && solve_projection(s, error) != 0) return -1;
         rc = judge(s, &done, error);
         if (rc != 0 || s->broken || done) return rc;
         if (s->m == s->limit && !s->spanned && can_extend(s)) restart(s);

@@ -29,6 +29,12 @@ static void note_vector(const ss_lanczos_result *r, size_t n, ss_warm *warm)
     for (int i = 0; i < r->k; i++) warm->known = warm->known && isfinite(r->eigenvalue[i]);
 }
 
+static int make_room(ss_warm *warm, size_t n, ss_error *error)
+{
+    if (!warm->vector) warm->vector = ss_alloc(n, sizeof *warm->vector);
+    return warm->vector ? 0 : ss_fail(error, "no memory for an eigenvector of %zu numbers", n);
+}
+
 int ss_lambda_track(ss_hessian *h, const ss_real *theta, const ss_real *stats, const ss_lanczos_options *options,
                     uint64_t check, ss_warm *warm, ss_lambda *out, ss_error *error)
 {
@@ -36,8 +42,7 @@ int ss_lambda_track(ss_hessian *h, const ss_real *theta, const ss_real *stats, c
     ss_lanczos_result r = {0};
     ss_lanczos_options o = *options;
     *out = (ss_lambda){0};
-    if (warm && !warm->vector) warm->vector = ss_alloc(n, sizeof *warm->vector);
-    if (warm && !warm->vector) return ss_fail(error, "no memory for an eigenvector of %zu numbers", n);
+    if (warm && make_room(warm, n, error) != 0) return -1;
     if (borrow_work(h, &o, error) != 0) return -1;
     o.check = check;
     o.start = warm && warm->known ? warm->vector : NULL;
@@ -59,6 +64,21 @@ int ss_lambda_measure(ss_hessian *h, const ss_real *theta, const ss_real *stats,
     return ss_lambda_track(h, theta, stats, options, 0, NULL, out, error);
 }
 
+void ss_warm_list(const ss_warm *warm, size_t n, const char *name, ss_pieces *list)
+{
+    ss_pieces_add(list, name, warm->vector, warm->known ? n * sizeof *warm->vector : 0);
+}
+
+int ss_warm_read(ss_warm *warm, size_t n, const char *name, ss_keeper *keeper, ss_error *error)
+{
+    ss_pieces list = {0};
+    if (make_room(warm, n, error) != 0) return -1;
+    ss_pieces_add(&list, name, warm->vector, n * sizeof *warm->vector);
+    if (ss_keeper_read(keeper, &list, error)) return -1;
+    warm->known = true;
+    return 0;
+}
+
 void ss_warm_finish(ss_warm *warm)
 {
     ss_free(warm->vector);
@@ -76,46 +96,129 @@ static void interpolate(size_t n, const ss_real *theta, const ss_real *next, dou
         point[i] = (ss_real)((double)theta[i] + fraction * ((double)next[i] - (double)theta[i]));
 }
 
+/* The search between two iterates: what is known of the points before the i-th, and the keeper that sees all of it. */
+typedef struct between {
+    ss_keeper *outer, inner;
+    int n, i;
+    size_t p, k;                  /* parameters; eigenvalues per point */
+    ss_lambda best;               /* of points 0 .. i-1 */
+    int64_t hvp_count;
+    bool converged;
+    double upper;
+    ss_warm warm;                 /* from point i-1 */
+    int64_t image[7];
+    double image_real[4];
+} between;
+
+static void list_between(between *b, ss_pieces *list)
+{
+    ss_pieces_add(list, "between", b->image, sizeof b->image);
+    ss_pieces_add(list, "between_real", b->image_real, sizeof b->image_real);
+    ss_pieces_add(list, "between_eigenvalue", b->best.eigenvalue, b->i > 0 ? b->k * sizeof(double) : 0);
+    ss_warm_list(&b->warm, b->p, "between_warm", list);
+}
+
+static void save_between(void *ctx, const ss_pieces *state, bool last)
+{
+    between *b = ctx;
+    ss_pieces list = *state;
+    memcpy(b->image, (int64_t[]){b->n, b->i, b->hvp_count, b->converged, b->best.hvp_count, b->best.converged,
+                               b->warm.known}, sizeof b->image);
+    memcpy(b->image_real, (double[]){b->upper, b->best.lambda_max, b->best.residual, b->best.fraction}, sizeof b->image_real);
+    list_between(b, &list);
+    b->outer->save(b->outer->ctx, &list, last);
+}
+
+static int read_between(void *ctx, const ss_piece *piece, ss_error *error)
+{
+    between *b = ctx;
+    return b->outer->read(b->outer->ctx, piece, error);
+}
+
+/* The points before the one at which the search was interrupted; Lanczos reads that one's state. */
+static int restore_between(between *b, ss_error *error)
+{
+    ss_pieces numbers = {0}, values = {0};
+    ss_pieces_add(&numbers, "between", b->image, sizeof b->image);
+    ss_pieces_add(&numbers, "between_real", b->image_real, sizeof b->image_real);
+    if (ss_keeper_read(b->outer, &numbers, error)) return -1;
+    if (b->image[0] != b->n || b->image[1] < 0 || b->image[1] >= b->n || b->image[2] < 0 || b->image[4] < 0)
+        return ss_keeper_refuse(b->outer, error, "point %lld of %lld between two iterates, of %d expected",
+                                (long long)b->image[1], (long long)b->image[0], b->n);
+    b->i = (int)b->image[1];
+    b->hvp_count = b->image[2];
+    b->converged = b->image[3] != 0;
+    b->upper = b->image_real[0];
+    b->inner.resume = true;
+    if (b->i == 0) return 0;
+    b->best = (ss_lambda){.lambda_max = b->image_real[1], .residual = b->image_real[2], .fraction = b->image_real[3],
+                          .hvp_count = b->image[4], .converged = b->image[5] != 0, .k = (int)b->k,
+                          .eigenvalue = ss_alloc(b->k, sizeof(double))};
+    if (!b->best.eigenvalue) return ss_fail(error, "no memory for %zu eigenvalues", b->k);
+    ss_pieces_add(&values, "between_eigenvalue", b->best.eigenvalue, b->k * sizeof(double));
+    if (ss_keeper_read(b->outer, &values, error)) return -1;
+    return b->image[6] ? ss_warm_read(&b->warm, b->p, "between_warm", b->outer, error) : 0;
+}
+
+static void add_point(between *b, ss_lambda *here, double fraction)
+{
+    b->hvp_count += here->hvp_count;
+    b->converged = b->converged && here->converged;
+    if (here->upper > b->upper || isnan(here->upper)) b->upper = here->upper; /* NaN stays: no bound holds for all points */
+    if (b->i == 0 || here->lambda_max > b->best.lambda_max || isnan(b->best.lambda_max)) { /* a number is above none */
+        ss_lambda_finish(&b->best);
+        b->best = *here;
+        b->best.fraction = fraction;
+    } else {
+        ss_lambda_finish(here);
+    }
+}
+
+static int search(between *b, ss_hessian *h, const ss_real *theta, const ss_real *next, const ss_real *stats,
+                  const ss_lanczos_options *options, ss_real *point, ss_error *error)
+{
+    for (; b->i < b->n; b->i++) {
+        ss_lambda here;
+        double fraction = (double)b->i / (b->n - 1);
+        interpolate(ss_hessian_n_params(h), theta, next, fraction, point);
+        int rc = ss_lambda_track(h, point, stats, options, (uint64_t)b->i, &b->warm, &here, error);
+        if (rc != 0) {
+            if (b->inner.refused) b->outer->refused = true;
+            return rc;
+        }
+        add_point(b, &here, fraction);
+    }
+    return 0;
+}
+
 int ss_lambda_measure_between(ss_hessian *h, const ss_real *theta, const ss_real *next, const ss_real *stats, int n,
                               const ss_lanczos_options *options, ss_lambda *out, ss_error *error)
 {
     assert(n >= 2);
     size_t p = ss_hessian_n_params(h);
     ss_real *point = ss_alloc(p, sizeof *point);
-    ss_lambda best = {0};
-    ss_warm warm = {0};
-    int64_t hvp_count = 0;
-    bool converged = true;
-    double upper = -INFINITY;
+    between b = {.outer = options->keeper, .n = n, .p = p, .k = (size_t)options->k < p ? (size_t)options->k : p,
+                 .converged = true, .upper = -INFINITY};
+    ss_lanczos_options inner = *options;
     int rc = 0;
     *out = (ss_lambda){0};
     if (!point) return ss_fail(error, "no memory for a point of %zu parameters between two iterates", p);
-    for (int i = 0; i < n; i++) {
-        ss_lambda here;
-        double fraction = (double)i / (n - 1);
-        interpolate(p, theta, next, fraction, point);
-        rc = ss_lambda_track(h, point, stats, options, (uint64_t)i, &warm, &here, error);
-        if (rc != 0) break;
-        hvp_count += here.hvp_count;
-        converged = converged && here.converged;
-        if (here.upper > upper || isnan(here.upper)) upper = here.upper; /* NaN stays: no bound holds for all points */
-        if (i == 0 || here.lambda_max > best.lambda_max || isnan(best.lambda_max)) { /* a number is above none */
-            ss_lambda_finish(&best);
-            best = here;
-            best.fraction = fraction;
-        } else {
-            ss_lambda_finish(&here);
-        }
+    if (b.outer) {
+        b.inner = (ss_keeper){.ctx = &b, .save = b.outer->save ? save_between : NULL, .read = read_between};
+        inner.keeper = &b.inner;
+        if (b.outer->resume) rc = restore_between(&b, error);
+        b.outer->resume = false;
     }
+    if (rc == 0) rc = search(&b, h, theta, next, stats, &inner, point, error);
     if (rc == 0) {
-        *out = best;
-        out->hvp_count = hvp_count;
-        out->converged = converged;
-        out->upper = upper;
+        *out = b.best;
+        out->hvp_count = b.hvp_count;
+        out->converged = b.converged;
+        out->upper = b.upper;
     } else {
-        ss_lambda_finish(&best);
+        ss_lambda_finish(&b.best);
     }
-    ss_warm_finish(&warm);
+    ss_warm_finish(&b.warm);
     ss_free(point);
     return rc;
 }

@@ -51,6 +51,7 @@ void ss_start_entry_encode(const ss_start_entry *e, ss_bytes *out)
     ss_bytes_raw(out, e->id, SS_ID_RAW);
     ss_bytes_u32(out, (uint32_t)e->worker);
     ss_bytes_u32(out, e->count);
+    ss_bytes_u64(out, e->time);
 }
 
 int ss_start_entry_decode(const unsigned char *p, size_t n, ss_start_entry *e)
@@ -59,6 +60,7 @@ int ss_start_entry_decode(const unsigned char *p, size_t n, ss_start_entry *e)
     const unsigned char *id = ss_view_raw(&v, SS_ID_RAW);
     uint32_t worker = ss_view_u32(&v);
     e->count = ss_view_u32(&v);
+    e->time = ss_view_left(&v) ? ss_view_u64(&v) : 0; /* the first programs did not write it */
     if (v.bad || ss_view_left(&v)) return -1;
     memcpy(e->id, id, SS_ID_RAW);
     memcpy(&e->worker, &worker, sizeof worker);

@@ -35,7 +35,12 @@ typedef struct ss_job_entry {
 } ss_job_entry;
 void ss_job_entry_encode(const ss_job_entry *e, const ss_points *points, ss_bytes *out);
 
-typedef struct ss_start_entry { unsigned char id[SS_ID_RAW]; int32_t worker; uint32_t count; } ss_start_entry;
+typedef struct ss_start_entry {
+    unsigned char id[SS_ID_RAW];
+    int32_t worker;
+    uint32_t count;
+    uint64_t time;                /* seconds since 1970; 0: not known */
+} ss_start_entry;
 void ss_start_entry_encode(const ss_start_entry *e, ss_bytes *out);
 int ss_start_entry_decode(const unsigned char *p, size_t n, ss_start_entry *e);
 

@@ -54,6 +54,13 @@ static int salvage_start(salvage *s, const ss_entry *e, ss_error *error)
     return rc;
 }
 
+/* An entry whose sizes or status are not its record's: neither can be believed. */
+static bool contradicts(const ss_done_entry *e, const ss_record *r)
+{
+    return r->status != e->status || r->history.n_rows != e->n_history || r->track.n_rows != e->n_track ||
+           r->n_eigenvalues != e->n_eigenvalues;
+}
+
 static int salvage_done(salvage *s, const ss_entry *e, ss_error *error)
 {
     ss_done_entry done;
@@ -64,9 +71,10 @@ static int salvage_done(salvage *s, const ss_entry *e, ss_error *error)
     int64_t row = ss_table_find(s->table, done.id);
     bool finished = row >= 0 && ss_row_is_finished(&s->table->row[row]);
     if (finished && done.status == SS_FAILED) return 0; /* an attempt before the one that we have */
-    if (ss_record_decode(done.record, done.record_n, &r, NULL)) {
-        ss_verify_tell(s->v, "%s: byte %llu: the record of point %s does not decode and is dropped", s->v->journal_path,
-                       (unsigned long long)e->offset, id);
+    bool decodes = ss_record_decode(done.record, done.record_n, &r, NULL) == 0;
+    if (!decodes || contradicts(&done, &r)) {
+        ss_verify_tell(s->v, "%s: byte %llu: the record of point %s %s and is dropped, it will run again", s->v->journal_path,
+                       (unsigned long long)e->offset, id, decodes ? "is not what its entry says" : "does not decode");
         ss_record_finish(&r);
         return 0;
     }

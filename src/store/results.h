@@ -40,5 +40,7 @@ int ss_import(const char *path, ss_table *t, ss_journal *j, ss_error *error);
 
 /* store.c: a symbolic link to a results file is followed, so that journal and file lie side by side. */
 int ss_results_resolve(const char *path, char out[SS_PATH_BYTES], ss_error *error);
+/* RESULTS.weights; returns its length, or -1: it does not fit. */
+int ss_weights_folder(const char *results, char *out, size_t out_bytes);
 
 #endif

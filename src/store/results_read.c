@@ -81,14 +81,19 @@ static int fill_rows(ss_results *r, const ss_frame *f, ss_error *error)
     r->status = ss_alloc(r->n, sizeof *r->status);
     r->running = ss_alloc(r->n, sizeof *r->running);
     r->finished_age_s = ss_alloc(r->n, sizeof *r->finished_age_s);
+    r->running_s = ss_alloc(r->n, sizeof *r->running_s);
+    r->worker = ss_alloc(r->n, sizeof *r->worker);
     r->id = ss_alloc(r->n, sizeof *r->id);
-    if (!r->words || !r->status || !r->running || !r->finished_age_s || !r->id)
+    r->session_s = NAN;
+    if (!r->words || !r->status || !r->running || !r->finished_age_s || !r->running_s || !r->worker || !r->id)
         return ss_fail(error, "no memory for %zu rows", r->n);
     for (size_t i = 0; i < r->n; i++) {
         r->status[i] = ((const int8_t *)status->data)[i];
         if (r->status[i] < 0 || r->status[i] >= SS_N_STATUS)
             return ss_fail(error, "row %zu: status %lld is unknown", i, (long long)r->status[i]);
         r->finished_age_s[i] = end ? age_s(((const char *const *)end->data)[i], now) : (double)NAN;
+        r->running_s[i] = NAN;
+        r->worker[i] = -1;
         uint32_t word = ss_words_add(r->words, id[i], strlen(id[i]));
         if (word == SS_NO_WORD) return ss_fail(error, "no memory for %zu rows", r->n);
         r->id[i] = (char *)(uintptr_t)((const ss_words *)r->words)->text[word];
@@ -134,6 +139,17 @@ static int read_file(ss_results *r, const char *path, ss_error *error)
     return rc;
 }
 
+static void fill_running(ss_results *r, const ss_table *t)
+{
+    time_t now = time(NULL);
+    for (size_t i = 0; i < r->n; i++) {
+        const ss_row *row = &t->row[i];
+        r->running[i] = r->writer_alive && ss_row_is_running(t, row);
+        if (row->starts) r->worker[i] = row->worker;
+        if (r->running[i] && row->started_at) r->running_s[i] = difftime(now, (time_t)row->started_at);
+    }
+}
+
 static int fill_live(ss_results *r, const ss_table *t, ss_journal *j, ss_error *error)
 {
     if (t->n_sessions == 0 || t->n_rows == 0) return ss_fail(error, "%s: holds no point", j->path);
@@ -151,7 +167,8 @@ static int fill_live(ss_results *r, const ss_table *t, ss_journal *j, ss_error *
         const char *head[5] = {newest->info[SS_INFO_JOB_TEXT], first->info[SS_INFO_TIME], updated,
                                newest->info[SS_INFO_VERSION], newest->info[SS_INFO_DATA_PATH]};
         rc = copy_heads(r, head, error);
-        for (size_t i = 0; i < r->n; i++) r->running[i] = r->writer_alive && ss_row_is_running(t, &t->row[i]);
+        fill_running(r, t);
+        r->session_s = age_s(newest->info[SS_INFO_TIME] ? newest->info[SS_INFO_TIME] : "", time(NULL));
     }
     ss_frame_destroy(f);
     return rc;
@@ -222,6 +239,8 @@ void ss_results_destroy(ss_results *r)
     ss_free(r->status);
     ss_free(r->running);
     ss_free(r->finished_age_s);
+    ss_free(r->running_s);
+    ss_free(r->worker);
     ss_free(r->id);
     ss_free(r->job_text);
     ss_free(r->created);

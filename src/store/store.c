@@ -1,11 +1,13 @@
 /* store.c - a sweep's results as their one writer sees them. Order of everything: check, then touch the disk; journal
  * first, then the HDF5 file, which is only ever a copy. */
+#include "checkpoint.h"
 #include "resume.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Rebuilding may take this share of the time, and not more often than this. */
@@ -59,12 +61,11 @@ static int open_new(ss_store *s, const char *journal_path, ss_error *error)
     return ss_import(s->path, s->table, s->journal, error);
 }
 
-/* RESULTS.weights; returns its length, or -1: it does not fit. */
-static int weights_folder(const ss_store *s, char *out, size_t out_bytes)
+int ss_weights_folder(const char *results, char *out, size_t out_bytes)
 {
-    size_t n = strlen(s->path);
-    if (n > 3 && strcmp(s->path + n - 3, ".h5") == 0) n -= 3;
-    int used = snprintf(out, out_bytes, "%.*s.weights", (int)n, s->path);
+    size_t n = strlen(results);
+    if (n > 3 && strcmp(results + n - 3, ".h5") == 0) n -= 3;
+    int used = snprintf(out, out_bytes, "%.*s.weights", (int)n, results);
     return used < 0 || (size_t)used >= out_bytes ? -1 : used;
 }
 
@@ -176,7 +177,7 @@ static int check_weights_folder(const ss_store *s, ss_error *error)
     char folder[SS_PATH_BYTES];
     struct stat st;
     if (!s->job->settings.save_weights) return 0;
-    int n = weights_folder(s, folder, sizeof folder);
+    int n = ss_weights_folder(s->path, folder, sizeof folder);
     if (n < 0 || (size_t)n + SS_ID_BYTES + 4 >= sizeof folder)
         return ss_fail(error, "%s: the name is too long to put weights beside it", s->path);
     if (lstat(folder, &st)) return 0;
@@ -277,8 +278,10 @@ ss_store *ss_store_open(const char *path, const ss_job *job, const ss_grid *grid
     for (int k = 0; k < s->n_keys; k++) s->axis[k] = s->key[k]->name;
     s->table = ss_table_create(error);
     if (s->n_keys >= 0 && s->table && ss_results_resolve(path, s->path, error) == 0 &&
-        open_identified(s, provenance, error) == 0)
+        open_identified(s, provenance, error) == 0) {
+        ss_checkpoints_tidy(s->path, s->table, true);
         return s;
+    }
     store_free(s);
     return NULL;
 }
@@ -302,7 +305,7 @@ int64_t ss_store_attempts(const ss_store *store, size_t point)
 
 int ss_store_start(ss_store *store, size_t point, int worker, ss_error *error)
 {
-    ss_start_entry e = {.worker = worker, .count = 1};
+    ss_start_entry e = {.worker = worker, .count = 1, .time = (uint64_t)time(NULL)};
     ss_bytes payload = {0};
     memcpy(e.id, store->table->row[store->row[point]].id, SS_ID_RAW);
     ss_start_entry_encode(&e, &payload);
@@ -324,8 +327,11 @@ int ss_store_keep(ss_store *store, size_t point, const ss_record *record, ss_err
                                   (uint32_t)store->n_keys, store->axis, value, record, &payload, error);
     if (rc == 0) rc = ss_table_append(store->table, store->journal, SS_ENTRY_DONE, &payload, true, error);
     ss_bytes_finish(&payload);
-    if (rc == 0) store->stale = true;
-    return rc;
+    if (rc) return rc;
+    store->stale = true;
+    const ss_row *row = &t->row[store->row[point]];
+    if (ss_row_is_finished(row)) ss_checkpoint_drop(store->path, row->id); /* the record is safe now */
+    return 0;
 }
 
 int ss_store_refresh(ss_store *store, bool now, ss_error *error)
@@ -342,10 +348,41 @@ int ss_store_refresh(ss_store *store, bool now, ss_error *error)
     return rc;
 }
 
+/* A row's settings on top of the job's; -1: a value that this program does not read. */
+static int row_settings(const ss_store *s, const ss_row *row, ss_settings *out)
+{
+    size_t n;
+    const ss_key *key = ss_keys(&n);
+    *out = s->job->settings;
+    for (size_t i = 0; i < n; i++) {
+        const char *text = key[i].offset == (size_t)-1 ? NULL : ss_table_value(s->table, row, key[i].name);
+        if (text && ss_key_parse(&key[i], text, out, NULL)) return -1;
+    }
+    return 0;
+}
+
+int ss_store_sample(ss_store *store, size_t most, void (*take)(void *ctx, const ss_settings *s, const ss_record *record),
+                    void *ctx, ss_error *error)
+{
+    size_t n_finished = 0, seen = 0;
+    for (size_t i = 0; i < store->table->n_rows; i++) n_finished += ss_row_is_finished(&store->table->row[i]);
+    size_t step = most ? n_finished / most + 1 : SIZE_MAX;
+    for (size_t i = 0; i < store->table->n_rows; i++) {
+        const ss_row *row = &store->table->row[i];
+        ss_settings settings;
+        ss_record record;
+        if (!ss_row_is_finished(row) || seen++ % step || row_settings(store, row, &settings)) continue;
+        if (ss_table_record(store->table, store->journal, row, &record, error)) return -1;
+        take(ctx, &settings, &record);
+        ss_record_finish(&record);
+    }
+    return 0;
+}
+
 int ss_store_weights_path(const ss_store *store, size_t point, char *out, size_t out_bytes)
 {
     char id[SS_ID_BYTES];
-    int n = weights_folder(store, out, out_bytes);
+    int n = ss_weights_folder(store->path, out, out_bytes);
     if (n < 0) return -1;
     ss_id_format(store->table->row[store->row[point]].id, id);
     int used = snprintf(out + n, out_bytes - (size_t)n, "/%s.h5", id);
@@ -356,6 +393,7 @@ int ss_store_close(ss_store *store, ss_error *error)
 {
     if (!store) return 0;
     int rc = store->stale ? ss_store_refresh(store, true, error) : 0;
+    ss_checkpoints_tidy(store->path, store->table, false); /* a worker that could not be waited for may be writing yet */
     store_free(store);
     return rc;
 }

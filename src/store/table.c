@@ -296,6 +296,8 @@ static int apply_start(ss_table *t, const ss_entry *entry, ss_error *error)
     ss_row *row = &t->row[at];
     row->starts = row->starts > UINT32_MAX - e.count ? UINT32_MAX : row->starts + e.count;
     row->started_in = t->n_sessions;
+    row->started_at = e.time > UINT32_MAX ? 0 : (uint32_t)e.time;
+    row->worker = e.worker;
     return 0;
 }
 

@@ -20,6 +20,8 @@ typedef struct ss_row {
     uint32_t session, value;      /* settings: those of this session plus this row of its values */
     uint32_t starts;              /* times it was started */
     uint32_t started_in;          /* 1 + session of a start that no DONE followed; 0: none */
+    uint32_t started_at;          /* seconds since 1970 of the latest start; 0: not known */
+    int32_t worker;               /* of the latest start */
     uint32_t n_history, n_track, n_eigenvalues;
     uint8_t status;
 } ss_row;

@@ -1,10 +1,12 @@
 /* verify.c - is everything on disk as it was written? Every entry's checksum, every record decoded, every row of the HDF5
  * file held against the journal. */
+#include "checkpoint.h"
 #include "verify.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sharpsweep/store.h"
@@ -155,6 +157,39 @@ static void check_file(ss_verify *v)
     ss_results_file_close(f);
 }
 
+/* ---- checkpoints: of use only where their points are still to be run ---------------------------------------------- */
+
+typedef struct checkpoints { ss_verify *v; bool repair; size_t n_strange; double strange_bytes; } checkpoints;
+
+static void check_checkpoint(void *ctx, const char *path, const unsigned char id[SS_ID_RAW], bool temporary)
+{
+    checkpoints *all = ctx;
+    ss_error why;
+    ss_checkpoint *c;
+    struct stat st;
+    char text[SS_ID_BYTES];
+    if (temporary || lstat(path, &st)) return; /* unfinished ones go when the sweep is next opened */
+    ss_id_format(id, text);
+    int rc = ss_checkpoint_open(path, text, &c, &why);
+    ss_checkpoint_close(c);
+    if (rc < 0) {
+        bool gone = all->repair && unlink(path) == 0;
+        fault(all->v, "%s; %s", why.text, gone ? "removed, its point begins anew" : "its point would begin anew");
+    } else if (rc == 1 && ss_table_find(all->v->table, id) < 0) {
+        all->n_strange++;
+        all->strange_bytes += (double)st.st_size;
+    }
+}
+
+static void check_checkpoints(ss_verify *v, bool repair)
+{
+    checkpoints all = {.v = v, .repair = repair};
+    ss_checkpoints_each(v->path, check_checkpoint, &all);
+    if (all.n_strange)
+        ss_verify_tell(v, "%s.checkpoints: %zu checkpoints (%.3g MB) are of points that %s does not know; no fault, they can be "
+                       "removed", v->path, all.n_strange, 1e-6 * all.strange_bytes, v->path);
+}
+
 int ss_store_verify(const char *path, bool repair, void (*say)(void *ctx, const char *line), void *ctx, ss_error *error)
 {
     ss_verify *v = ss_alloc(1, sizeof *v);
@@ -173,6 +208,7 @@ int ss_store_verify(const char *path, bool repair, void (*say)(void *ctx, const 
             rc = ss_fail(error, "%s: neither the file nor its journal can be read", path);
         else if (repair && v->n_faults)
             rc = ss_repair(v, error);
+        if (rc == 0) check_checkpoints(v, repair);
     }
     if (rc == 0) rc = v->n_faults;
     ss_table_destroy(v->table);

@@ -45,6 +45,8 @@ int ss_weights_write(const char *path, size_t n, const ss_tensor *tensor, ss_err
     return rc ? ss_fail_in(error, "%s", path) : 0;
 }
 
+enum { MOST_NUMBER_BYTES = 16 }; /* quadruple precision */
+
 /* ---- reading: the file may come from anywhere ------------------------------------------------------------------- */
 
 static void shape_text(int n_dims, const hsize_t *dim, char *out, size_t bytes)
@@ -65,6 +67,11 @@ static int check_shape(hid_t set, const ss_tensor *t, ss_error *error)
     H5_TRY(space = H5Dget_space(set));
     if (H5Tget_class(type) != H5T_FLOAT) {
         ss_fail(error, "tensor %s: is not of a floating-point type", t->name);
+        goto done;
+    }
+    size_t size = H5Tget_size(type);
+    if (size == 0 || size > MOST_NUMBER_BYTES) { /* a damaged one makes HDF5 convert in gigabytes */
+        ss_fail(error, "tensor %s: has numbers of %zu bytes, at most %d are expected", t->name, size, MOST_NUMBER_BYTES);
         goto done;
     }
     int n_dims = H5Sget_simple_extent_dims(space, dim, NULL);

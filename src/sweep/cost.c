@@ -13,6 +13,10 @@
 enum { GRADIENT = 3, FORWARD = 1, DELTAS = 1, FLOPS_PER_MAC = 2 };
 static const double product_gradients = 2.1;
 enum { USUAL_PRODUCTS = 12, WARM_PRODUCTS = 7, LANCZOS_BASIS = 20, REAL_BYTES = 4 };
+/* Work that counts no multiply-accumulate, in units of one: on a value that a layer makes (activations, pooling, batch
+ * norm, the copies of a convolution), and on a parameter in one step (gradient, its double accumulator, update). Both wait
+ * for memory; rough figures, for the order before anything is measured: the cost model corrects them. */
+static const double value_macs = 12, update_macs = 6;
 static const double PROGRAM_BYTES = 20 << 20; /* code, MPI, BLAS and HDF5, as measured */
 
 static double chosen(int64_t wanted, double n)
@@ -36,12 +40,26 @@ static double n_epochs(const ss_settings *s, const ss_work_size *w)
     return fmin((double)s->max_epochs, ceil(n_steps(s, w) * batch_of(s, w) / fmax(1, w->n_train)));
 }
 
-/* Forward passes of single examples that training takes, its evaluations included. */
-static double training_passes(const ss_settings *s, const ss_work_size *w)
+double ss_cost_macs(const ss_work_size *w)
 {
-    double n_evaluations = ceil(n_epochs(s, w) / (double)s->evaluate_every_epochs);
+    return w->macs_per_example + value_macs * w->values_per_example;
+}
+
+/* Multiply-accumulates that training takes, its evaluations included. */
+static double training_macs(const ss_settings *s, const ss_work_size *w)
+{
+    double n_evaluations = ceil(n_epochs(s, w) / (double)s->evaluate_every_epochs), passes = s->sam_rho > 0 ? 2 : 1;
     double trained = fmin(n_steps(s, w) * batch_of(s, w), (double)s->max_epochs * w->n_train);
-    return trained * GRADIENT * (s->sam_rho > 0 ? 2 : 1) + n_evaluations * (w->n_train + w->n_test);
+    double examples = trained * GRADIENT * passes + n_evaluations * (w->n_train + w->n_test);
+    return examples * ss_cost_macs(w) + n_steps(s, w) * passes * update_macs * w->n_parameters;
+}
+
+/* The iterate moves by lr times a gradient in each of n/batch steps of an epoch: the way to a given loss takes a number of
+ * epochs that grows with batch/lr, as long as the steps are small. */
+double ss_cost_effort(const ss_settings *s, const ss_work_size *w)
+{
+    bool target = s->target_train_accuracy > 0 || s->target_train_loss > 0;
+    return target && s->learning_rate > 0 ? batch_of(s, w) / s->learning_rate : 0;
 }
 
 /* Products of all measurements: the first of a chain starts at random, the others from its vector. *n: how many there are. */
@@ -115,10 +133,10 @@ static double memory_bytes(const ss_settings *s, const ss_work_size *w, const ss
 
 ss_cost ss_cost_predict(const ss_settings *s, const ss_work_size *w, double flops_per_s)
 {
-    double seconds_per_pass = FLOPS_PER_MAC * w->macs_per_example / flops_per_s;
-    ss_cost cost = {.train_s = training_passes(s, w) * seconds_per_pass};
+    double mac_s = FLOPS_PER_MAC / flops_per_s;
+    ss_cost cost = {.train_s = training_macs(s, w) * mac_s};
     plan_kept(s, w, &cost);
-    cost.curvature_s = curvature_passes(s, w, &cost) * seconds_per_pass;
+    cost.curvature_s = curvature_passes(s, w, &cost) * ss_cost_macs(w) * mac_s;
     cost.memory_bytes = memory_bytes(s, w, &cost);
     return cost;
 }

@@ -171,11 +171,16 @@ size_t ss_grid_excluded_by(const ss_grid *grid, int exclude)
     return grid->n_matches[exclude];
 }
 
+void ss_grid_digits(const ss_grid *grid, size_t i, size_t digit[SS_MAX_AXES])
+{
+    assert(i < grid->n_points);
+    digits(grid, grid->combination ? grid->combination[i] : i, digit);
+}
+
 void ss_grid_settings(const ss_grid *grid, size_t i, ss_settings *out)
 {
     size_t digit[SS_MAX_AXES];
-    assert(i < grid->n_points);
-    digits(grid, grid->combination ? grid->combination[i] : i, digit);
+    ss_grid_digits(grid, i, digit);
     *out = grid->job->settings;
     for (int a = 0; a < grid->job->n_axes; a++)
         for (int k = 0; k < grid->job->axes[a].n_keys; k++) {

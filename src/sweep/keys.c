@@ -33,6 +33,10 @@ static const char *const norm_modes[] = {"batch", "running", NULL};
 #define FLOAT(m, f, lo, olo, hi, ohi, u, t) {.name = AT(m), .section = S, .type = SS_FLOAT, .fallback = f, \
                                              .min = lo, .open_min = olo, .max = hi, .open_max = ohi, .identity = ID, \
                                              .unit = u, .text = t}
+#define RETRIES(n, f, t) {.name = n, .section = S, .type = SS_INT, .offset = JOB_OWN, .fallback = f, .min = 0, .max = 100, \
+                          .unit = "retries", .text = t}
+#define SECONDS(n, f, olo, t) {.name = n, .section = S, .type = SS_FLOAT, .offset = JOB_OWN, .fallback = f, .min = 0, \
+                               .open_min = olo, .max = INFINITY, .open_max = true, .unit = "s", .text = t}
 #define CLOSED false
 #define OPEN true
 
@@ -133,6 +137,20 @@ static const ss_key table[] = {
      .max = INFINITY, .open_max = true, .unit = "s", .text = "time between progress lines where output is no terminal"},
     {.name = "time_limit_s", .section = S, .type = SS_FLOAT, .offset = JOB_OWN, .fallback = "0", .min = 0, .max = INFINITY,
      .open_max = true, .unit = "s", .text = "stop in order, resumable, after this time; 0: no limit"},
+    {.name = "checkpoint_interval_s", .section = S, .type = SS_FLOAT, .offset = JOB_OWN, .fallback = "60", .min = 0,
+     .max = INFINITY, .open_max = true, .unit = "s", .text = "time between checkpoints of a running point; longer where "
+     "saving would take more than 2 % of the time; 0: none, interrupted points start over"},
+    RETRIES("crash_retries", "2", "how often a point is run again whose trial crashed or whose worker died"),
+    RETRIES("timeout_retries", "1", "how often a point is run again whose trial hung or reached trial_time_limit_s"),
+    RETRIES("memory_retries", "1", "how often a point is run again whose trial took more memory than it may"),
+    {.name = "trial_memory_mib", .section = S, .type = SS_COUNT, .offset = JOB_OWN, .fallback = "auto", .word = "auto",
+     .min = 1, .max = MAX_COUNT, .unit = "MiB", .text = "a trial that takes more memory, the shared data set aside, is ended; "
+     "auto: the rank's share of what Slurm or a control group grants, if they limit it"},
+    SECONDS("trial_time_limit_s", "0", CLOSED, "a trial that takes longer is ended, a timeout; 0: no limit"),
+    SECONDS("trial_silence_s", "300", CLOSED, "a trial that gets nowhere (no pass over a batch) for so long is ended, a "
+            "timeout; 0: never"),
+    SECONDS("worker_silence_s", "30", OPEN, "the point of a worker rank that is not heard for so long is given to another"),
+    SECONDS("stop_grace_s", "20", CLOSED, "time that a running point has, at a stop, to save its state"),
 };
 
 const ss_key *ss_keys(size_t *n)

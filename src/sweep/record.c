@@ -6,7 +6,7 @@
 
 const char *const ss_status_name[SS_N_STATUS] = {"pending", "done", "diverged", "epoch_limit", "failed"};
 const char *const ss_stop_name[SS_N_STOP] = {"none", "train_accuracy", "train_loss", "max_epochs", "max_steps", "diverged",
-                                             "error"};
+                                             "error", "crash", "timeout", "memory"};
 
 #define AT(m) .name = #m, .offset = offsetof(ss_record, m)
 #define REAL(m, u, t) {AT(m), .type = SS_FIELD_REAL, .unit = u, .text = t}

@@ -103,9 +103,26 @@ static const ss_key *stand_in(const ss_key *key, ss_key *copy)
 
 static void keep_own(ss_parse *p, const ss_key *key, const ss_settings *value)
 {
-    if (strcmp(key->name, "seeds") == 0) p->n_seeds = value->seed;
-    if (strcmp(key->name, "progress_s") == 0) p->job->progress_s = value->learning_rate;
-    if (strcmp(key->name, "time_limit_s") == 0) p->job->time_limit_s = value->learning_rate;
+    ss_job *job = p->job;
+    const struct { const char *name; double *real; int64_t *count; } places[] = {
+        {"seeds", NULL, &p->n_seeds},
+        {"progress_s", &job->progress_s, NULL},
+        {"time_limit_s", &job->time_limit_s, NULL},
+        {"checkpoint_interval_s", &job->checkpoint_interval_s, NULL},
+        {"crash_retries", NULL, &job->crash_retries},
+        {"timeout_retries", NULL, &job->timeout_retries},
+        {"memory_retries", NULL, &job->memory_retries},
+        {"trial_memory_mib", NULL, &job->trial_memory_mib},
+        {"trial_time_limit_s", &job->trial_time_limit_s, NULL},
+        {"trial_silence_s", &job->trial_silence_s, NULL},
+        {"worker_silence_s", &job->worker_silence_s, NULL},
+        {"stop_grace_s", &job->stop_grace_s, NULL},
+    };
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        if (strcmp(key->name, places[i].name) != 0) continue;
+        if (places[i].real) *places[i].real = value->learning_rate;
+        if (places[i].count) *places[i].count = value->seed;
+    }
 }
 
 static int parse_own(ss_parse *p, const ss_key *key, const yaml_node_t *node)

@@ -108,6 +108,10 @@ static void bytes_format(int64_t v, char out[SS_VALUE_BYTES])
 void ss_number_format(double v, char out[SS_VALUE_BYTES])
 {
     int digits = 1;
+    if (!isfinite(v)) { /* no digits to count; only a results file can bring one here */
+        snprintf(out, SS_VALUE_BYTES, "%s", isnan(v) ? "nan" : v > 0 ? "inf" : "-inf");
+        return;
+    }
     for (; digits < 17; digits++) {
         snprintf(out, SS_VALUE_BYTES, "%.*e", digits - 1, v);
         if (strtod(out, NULL) == v) break;

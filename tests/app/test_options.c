@@ -7,8 +7,8 @@
 
 static const ss_option options[] = {
     {"output", 'o', "FILE", "where to"}, {"csv", 0, NULL, "a flag"}, {"ranks", 'n', "N", "how many"}, {0}};
-static const ss_command with_file = {"run", "JOB.yaml", "Run", NULL, options, NULL, false};
-static const ss_command without_file = {"reference", NULL, "Print", NULL, options, NULL, false};
+static const ss_command with_file = {"run", "JOB.yaml", "Run", NULL, options, NULL, false, false};
+static const ss_command without_file = {"reference", NULL, "Print", NULL, options, NULL, false, false};
 
 enum { MOST = 6 };
 

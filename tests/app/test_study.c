@@ -82,7 +82,7 @@ static size_t maxima_ahead(const char *training)
         ss_trainer *t = ss_trainer_create(net, data, &options, &error);
         ss_hessian *h = ss_hessian_create(net, data, &hessian, &error);
         CU_ASSERT_EQUAL_FATAL(ss_trainer_run(t, NULL, &end, &last, &error), 0);
-        CU_ASSERT_EQUAL_FATAL(ss_measure(t, &s, h, &lambda, &error), 0);
+        CU_ASSERT_EQUAL_FATAL(ss_measure(t, &s, h, NULL, &lambda, &error), 0);
         CU_ASSERT_STRING_EQUAL(t->options.schedule, s.schedule);
         ahead += lambda.fraction > 0;
         ss_lambda_finish(&lambda);

@@ -303,7 +303,7 @@ static void test_weights(void)
     ss_hessian *h = ss_hessian_create(net, data, &options, &error);
     ss_lambda lambda = {0};
     CU_ASSERT_EQUAL_FATAL(ss_weights_load(net, path, t->theta, t->stats, &error), 0);
-    CU_ASSERT_EQUAL(ss_measure(t, &s, h, &lambda, &error), 0);
+    CU_ASSERT_EQUAL(ss_measure(t, &s, h, NULL, &lambda, &error), 0);
     CU_ASSERT(lambda.lambda_max == r.lambda_max);
     ss_lambda_finish(&lambda);
     double loss, accuracy;

@@ -104,7 +104,7 @@ if [ "${kib:-9999999}" -lt 4000000 ]; then
     has out '0 of 1 points finished, 1 failed'
     run 0 status fail.h5
     has out '1 failed'
-    has out 'no memory'
+    has out 'memory for'
     check "nothing is taken for a result" [ -z "$(column fail.h5 n_parameters)$(column fail.h5 epochs)$(column fail.h5 hvp_count)" ]
     run 0 run fail.yaml
     has out '1 of 1 points finished'

@@ -6,7 +6,7 @@
 run 0 --version
 has out "sharpsweep 0."
 run 0 --help
-for command in run plan status show curvature verify reference; do
+for command in run plan status show curvature merge submit where verify reference; do
     has out "  $command "
     cp out all
     run 0 "$command" --help
@@ -41,6 +41,8 @@ bad 'status needs a file' status
 bad '--csv takes no value' show r.h5 --csv=yes
 bad '--ranks 0: a whole number from 1' plan job.yaml --ranks 0
 bad '--ranks two: a whole number from 1' plan job.yaml --ranks two
+bad 'merge needs the files to be joined' merge out.h5
+bad '--ranks 0: a whole number' submit job.yaml --ranks 0
 bad 'curvature needs --weights FILE' curvature job.yaml
 bad 'reference takes no file' reference job.yaml
 for command in run plan; do

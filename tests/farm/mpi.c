@@ -23,13 +23,17 @@ static const char *scenario;
 typedef struct world {
     int stop_after, run_error_at, interrupt_at, keep_error_at; /* -1: never */
     bool slow_after_stop;         /* points take for ever, until a stop is asked for */
+    int mute_at, crash_once_at, crash_at; /* the worker says nothing for long; the trial crashes once on every rank, always */
+    int n_crashed;
+    ss_farm_limits limits;
     int n_kept, n_started, n_idle, kept[N_POINTS], by_worker[MAX_RANKS];
     double slept_s;
 } world;
 
 static world quiet(void)
 {
-    return (world){.stop_after = -1, .run_error_at = -1, .interrupt_at = -1, .keep_error_at = -1};
+    return (world){.stop_after = -1, .run_error_at = -1, .interrupt_at = -1, .keep_error_at = -1, .mute_at = -1,
+                   .crash_once_at = -1, .crash_at = -1, .limits = ss_farm_limits_default};
 }
 
 static double truth(size_t point, size_t i)
@@ -57,9 +61,19 @@ static int fill(ss_record *r, size_t point)
     return 0;
 }
 
+static int crash(ss_record *record)
+{
+    record->status = SS_FAILED;
+    record->stop_reason = SS_STOP_CRASH;
+    snprintf(record->error, sizeof record->error, "signal 11");
+    return 0;
+}
+
 static int run(void *ctx, size_t point, ss_record *record, ss_error *error)
 {
     world *w = ctx;
+    if ((int)point == w->crash_at || ((int)point == w->crash_once_at && w->n_crashed++ == 0)) return crash(record);
+    if ((int)point == w->mute_at && ss_farm_rank() == 1) ss_sleep_s(2);
     ss_stream s = ss_stream_make(point, SS_FOR_TEST, 1, 0);
     if ((int)point == w->run_error_at) return ss_fail(error, "point %zu: the data set is gone", point);
     if ((int)point == w->interrupt_at) return 1;
@@ -88,6 +102,12 @@ static int keep(void *ctx, size_t point, const ss_record *record, ss_error *erro
 {
     world *w = ctx;
     if ((int)point == w->keep_error_at) return ss_fail(error, "the disk is full");
+    if ((int)point == w->crash_at) {
+        CHECK(record->status == SS_FAILED && record->stop_reason == SS_STOP_CRASH);
+        w->kept[point]++;
+        w->n_kept++;
+        return 0;
+    }
     ss_record expected;
     ss_record_init(&expected);
     CHECK(fill(&expected, point) == 0);
@@ -117,7 +137,7 @@ static bool should_stop(void *ctx)
 /* Everybody's part of one sweep over the queue (rank 0's). */
 static ss_farm_end farm(world *w, ss_queue *queue, ss_error *error)
 {
-    ss_farm_calls calls = {w, run, started, keep, idle, should_stop};
+    ss_farm_calls calls = {w, run, started, keep, idle, should_stop, &w->limits};
     *error = (ss_error){{0}};
     if (ss_farm_size() == 1) return ss_farm_serial(queue, &calls, error);
     return ss_farm_rank() == 0 ? ss_farm_schedule(queue, &calls, error) : ss_farm_work(&calls, error);
@@ -210,6 +230,51 @@ static void test_errors(void)
     }
 }
 
+/* Failed points are run again so often as the budget says, and then recorded; everything else is as ever. */
+static void test_retries(void)
+{
+    scenario = "retries";
+    ss_error error;
+    world w = quiet();
+    ss_queue *q = new_queue();
+    w.crash_once_at = 10;
+    w.crash_at = 20;
+    w.limits.retries[SS_STOP_CRASH] = MAX_RANKS;
+    ss_log_configure(SS_LOG_ERROR, NULL);
+    CHECK(farm(&w, q, &error) == SS_FARM_COMPLETE);
+    ss_log_configure(SS_LOG_WARNING, NULL);
+    check_complete(&w);
+    if (ss_farm_rank() == 0) {
+        int most = ss_farm_size() > 1 ? ss_farm_size() - 1 : 1; /* point 10 crashes once on each rank that meets it */
+        CHECK(w.n_started > N_POINTS + MAX_RANKS && w.n_started <= N_POINTS + MAX_RANKS + most);
+        CHECK(ss_queue_running(q) == 0);
+    }
+    ss_queue_destroy(q);
+}
+
+/* A worker that says nothing loses its point; its record is taken once, whoever brings it; then it works on. */
+static void test_silence(void)
+{
+    scenario = "silence";
+    ss_error error;
+    world w = quiet();
+    ss_queue *q = new_queue();
+    if (ss_farm_size() < 3) {
+        ss_queue_destroy(q);
+        return;
+    }
+    w.mute_at = 0;
+    w.limits.worker_silence_s = 0.4;
+    w.limits.retries[SS_STOP_CRASH] = 1;
+    ss_log_configure(SS_LOG_ERROR, NULL);
+    CHECK(farm(&w, q, &error) == SS_FARM_COMPLETE);
+    ss_log_configure(SS_LOG_WARNING, NULL);
+    check_complete(&w);
+    if (ss_farm_rank() == 0) CHECK(w.n_started >= N_POINTS);
+    CHECK(ss_farm_is_whole()); /* it came back before the end */
+    ss_queue_destroy(q);
+}
+
 static void test_broadcast(void)
 {
     scenario = "broadcast";
@@ -266,6 +331,8 @@ int main(int argc, char **argv)
     test_stop();
     test_interrupted_worker();
     test_errors();
+    test_retries();
+    test_silence();
     test_complete(); /* nothing of an unhappy end is left over */
     int mine[2] = {n_failures, n_checks}, all[2] = {0, 0}, rank = ss_farm_rank();
     ss_farm_leave();

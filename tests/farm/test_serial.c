@@ -61,7 +61,7 @@ static bool should_stop(void *ctx)
 
 static ss_farm_end farm(world *w, ss_queue *q, ss_error *error)
 {
-    ss_farm_calls calls = {w, run, started, keep, idle, should_stop};
+    ss_farm_calls calls = {w, run, started, keep, idle, should_stop, NULL};
     return ss_farm_serial(q, &calls, error);
 }
 

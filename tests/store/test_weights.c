@@ -110,6 +110,11 @@ static void test_bad_files(void)
     expect(t, 3, "tensor features.0.bias: shape (1152921504606846976), expected (4)");
     replace(t[1].name, H5T_NATIVE_INT, 1, (hsize_t[]){4}, weight);
     expect(t, 3, "tensor features.0.bias: is not of a floating-point type");
+    hid_t wide = H5Tcopy(H5T_IEEE_F32LE); /* a type that HDF5 would convert in a buffer of gigabytes */
+    H5Tset_size(wide, 1u << 20);
+    replace(t[1].name, wide, 1, (hsize_t[]){4}, NULL);
+    H5Tclose(wide);
+    expect(t, 3, "tensor features.0.bias: has numbers of 1048576 bytes, at most 16 are expected");
     replace(t[1].name, H5T_NATIVE_FLOAT, 1, (hsize_t[]){4}, NULL);
     expect(t, 3, "tensor features.0.bias: holds no data");
     replace(t[1].name, H5T_NATIVE_FLOAT, 1, (hsize_t[]){4}, (const float[]){1, 2, NAN, 4});

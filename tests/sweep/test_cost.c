@@ -17,24 +17,43 @@ static ss_settings settings(void)
     return s;
 }
 
+/* Seconds at 1000 FLOP/s of `examples` forward passes and of `steps` updates. */
+static double by_hand(double examples, double steps)
+{
+    double pass = 1000 + 12 * 100, update = 6 * 5000; /* multiply-accumulates */
+    return 2.0 * (examples * pass + steps * update) / 1000;
+}
+
 static void training_by_hand(void)
 {
     ss_settings s = settings();
-    /* 10 epochs: 600 examples at 3 passes, 700 evaluated; 2 FLOPs per MAC, at 1000 FLOP/s */
-    double pass_s = 2.0 * 1000 / 1000, expected = 10 * (600 * 3 + 700) * pass_s;
-    SS_ASSERT_NEAR(ss_cost_predict(&s, &work, 1000).train_s, expected, 1e-12, 0);
+    SS_ASSERT_NEAR(ss_cost_macs(&work), 2200, 1e-12, 0);
+    /* 10 epochs of 6 steps: 600 examples at 3 passes, 700 evaluated */
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &work, 1000).train_s, by_hand(10 * (600 * 3 + 700), 60), 1e-12, 0);
     s.evaluate_every_epochs = 4; /* after 4, 8 and at the end */
-    SS_ASSERT_NEAR(ss_cost_predict(&s, &work, 1000).train_s, (10 * 600 * 3 + 3 * 700) * pass_s, 1e-12, 0);
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &work, 1000).train_s, by_hand(10 * 600 * 3 + 3 * 700, 60), 1e-12, 0);
     s.evaluate_every_epochs = 1;
     s.sam_rho = 0.05;
-    SS_ASSERT_NEAR(ss_cost_predict(&s, &work, 1000).train_s, 10 * (600 * 6 + 700) * pass_s, 1e-12, 0);
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &work, 1000).train_s, by_hand(10 * (600 * 6 + 700), 120), 1e-12, 0);
     s.sam_rho = 0;
     s.max_steps = 9; /* an epoch and a half */
-    SS_ASSERT_NEAR(ss_cost_predict(&s, &work, 1000).train_s, (900 * 3 + 2 * 700) * pass_s, 1e-12, 0);
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &work, 1000).train_s, by_hand(900 * 3 + 2 * 700, 9), 1e-12, 0);
     s.batch_size = SS_WORD; /* 9 full batches */
-    SS_ASSERT_NEAR(ss_cost_predict(&s, &work, 1000).train_s, 9 * (600 * 3 + 700) * pass_s, 1e-12, 0);
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &work, 1000).train_s, by_hand(9 * (600 * 3 + 700), 9), 1e-12, 0);
     s.batch_size = 100000; /* as good as full */
-    SS_ASSERT_NEAR(ss_cost_predict(&s, &work, 1000).train_s, 9 * (600 * 3 + 700) * pass_s, 1e-12, 0);
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &work, 1000).train_s, by_hand(9 * (600 * 3 + 700), 9), 1e-12, 0);
+}
+
+static void effort_needs_a_target(void)
+{
+    ss_settings s = settings();
+    s.learning_rate = 0.1;
+    s.target_train_accuracy = s.target_train_loss = 0;
+    CU_ASSERT_EQUAL(ss_cost_effort(&s, &work), 0);
+    s.target_train_loss = 0.1;
+    SS_ASSERT_NEAR(ss_cost_effort(&s, &work), 1000, 1e-12, 0);
+    s.batch_size = SS_WORD;
+    SS_ASSERT_NEAR(ss_cost_effort(&s, &work), 6000, 1e-12, 0);
 }
 
 static void curvature_grows_as_it_should(void)
@@ -153,6 +172,7 @@ static void makespan(void)
 
 static const ss_case cases[] = {
     {"training by hand", training_by_hand},
+    {"effort needs a target", effort_needs_a_target},
     {"curvature grows as it should", curvature_grows_as_it_should},
     {"memory", memory},
     {"what is kept", what_is_kept},

@@ -86,6 +86,9 @@ static const struct bad bads[] = {
     {"model: {widths: [1,2,3,4,5,6,7,8,9,1,2,3,4,5,6,7,8]}\n", "job.yaml:1:17: widths: 17 items; expected at most 16"},
     {"sweep: {seeds: 0}\n",
      "job.yaml:1:16: seeds: '0' is too small; expected an integer from 1 to 1000000 (seeds), or none"},
+    {"sweep: {checkpoint_interval_s: -1}\n", "job.yaml:1:32: checkpoint_interval_s: '-1' is too small; expected a number "
+     "of at least 0 (s)"},
+    {"sweep: {checkpoint_interval_s: often}\n", "job.yaml:1:32: checkpoint_interval_s: 'often'"},
     {"sweep: {progress_s: 0}\n", "job.yaml:1:21: progress_s: '0' is too small; expected a number greater than 0 (s)"},
     {"sweep: {output: [a]}\n", "job.yaml:1:17: output: a list; expected a path"},
     {"sweep: {output: ~}\n", "job.yaml:1:17: output: has no value; expected a path"},
@@ -213,7 +216,7 @@ static const char whole[] =
     "grid:\n  learning_rate: {log: [0.001, 0.1, 3]}\n  batch_size: [32, full]\n  sam_rho: 0.05\n"
     "  zip:\n    - {dropout: [0, 0.5], weight_decay: [0.1, 0]}\n"
     "  exclude:\n    - {batch_size: full, learning_rate: [0.01, 0.1]}\n    - {dropout: 0.5, seed: 1}\n"
-    "sweep: {seeds: 2, output: out/x.h5, progress_s: 1.5, threads: 2, save_weights: true}\n";
+    "sweep: {seeds: 2, output: out/x.h5, progress_s: 1.5, checkpoint_interval_s: 300, threads: 2, save_weights: true}\n";
 
 static void good_job(void)
 {
@@ -225,6 +228,7 @@ static void good_job(void)
     CU_ASSERT_STRING_EQUAL(job->path, "some/folder/job.yaml");
     CU_ASSERT_STRING_EQUAL(job->output, "some/folder/out/x.h5");
     CU_ASSERT_EQUAL(job->progress_s, 1.5);
+    CU_ASSERT_EQUAL(job->checkpoint_interval_s, 300);
     CU_ASSERT_EQUAL(job->time_limit_s, 0);
     CU_ASSERT_EQUAL(job->n_axes, 5);
     CU_ASSERT_EQUAL(job->n_excludes, 2);
@@ -257,6 +261,7 @@ static void smallest_jobs(void)
         CU_ASSERT_PTR_NOT_NULL_FATAL(job);
         CU_ASSERT_PTR_NULL(job->output);
         CU_ASSERT_EQUAL(job->progress_s, 60);
+        CU_ASSERT_EQUAL(job->checkpoint_interval_s, 60);
         ss_grid *grid = ss_grid_create(job, NULL);
         CU_ASSERT_EQUAL(ss_grid_count(grid), 1);
         ss_grid_destroy(grid);

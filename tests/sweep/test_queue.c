@@ -168,15 +168,100 @@ static void random_histories_finish(void)
     }
 }
 
+/* ---- new costs and limits ------------------------------------------------------------------------------------------- */
+
+static void ranked_anew(void)
+{
+    const double first[] = {5, 4, 3, 2, 1}, second[] = {1, NAN, 3, 9, 5};
+    const int64_t expected[] = {1, 3, 4, 2, -1}; /* 1 was lost; 0 runs */
+    ss_queue *q = ss_queue_create(5, first, NULL);
+    CU_ASSERT_EQUAL(ss_queue_next(q), 0);
+    CU_ASSERT_EQUAL(ss_queue_next(q), 1);
+    ss_queue_lost(q, 1);
+    CU_ASSERT_EQUAL(ss_queue_rank(q, second), 0);
+    CU_ASSERT_EQUAL(ss_queue_waiting(q), 4);
+    for (size_t i = 0; i < 5; i++) CU_ASSERT_EQUAL(ss_queue_next(q), expected[i]);
+    ss_queue_lost(q, 3);
+    ss_alloc_fail_after(0);
+    CU_ASSERT_EQUAL(ss_queue_rank(q, first), -1);
+    ss_alloc_fail_after(-1);
+    CU_ASSERT_EQUAL(ss_queue_next(q), 3);
+    ss_queue_destroy(q);
+}
+
+static void limit_keeps_back(void)
+{
+    const double cost[] = {8, 1, 4, 4, 2};
+    ss_queue *q = ss_queue_create(5, cost, NULL);
+    ss_queue_limit(q, 4);
+    CU_ASSERT_EQUAL(ss_queue_next(q), 2); /* the longest that fits */
+    ss_queue_lost(q, 2);
+    ss_queue_limit(q, 1.5);
+    CU_ASSERT(ss_queue_has_next(q));
+    CU_ASSERT_EQUAL(ss_queue_next(q), 1); /* the lost one does not fit either */
+    CU_ASSERT(!ss_queue_has_next(q));
+    CU_ASSERT_EQUAL(ss_queue_next(q), -1);
+    CU_ASSERT_EQUAL(ss_queue_waiting(q), 4);
+    ss_queue_limit(q, INFINITY);
+    const int64_t rest[] = {2, 0, 3, 4, -1}; /* all come in the end, each once */
+    for (size_t i = 0; i < 5; i++) CU_ASSERT_EQUAL(ss_queue_next(q), rest[i]);
+    ss_queue_destroy(q);
+}
+
+/* Random histories with losses, new costs and limits: what comes fits, is the longest of those that fit unless it was lost,
+ * and every point is finished once. */
+static void random_costs_and_limits(void)
+{
+    enum { POINTS = 40 };
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        ss_stream random = ss_stream_make(seed, SS_FOR_TEST, 1, 0);
+        double cost[POINTS], limit = INFINITY;
+        enum model_state state[POINTS] = {WAITING};
+        bool lost[POINTS] = {false};
+        for (uint64_t i = 0; i < POINTS; i++) cost[i] = (double)(ss_stream_u32(&random, i) % 20);
+        ss_queue *q = ss_queue_create(POINTS, cost, NULL);
+        long bad = 0;
+        for (uint64_t i = POINTS; i < 1500 || ss_queue_finished(q) < POINTS; i++) {
+            uint32_t r = ss_stream_u32(&random, i), at = (r >> 8) % POINTS;
+            if (i > 1500) limit = INFINITY;
+            if (i > 1500 || r % 11 == 0) ss_queue_limit(q, limit = i > 1500 || r % 2 ? INFINITY : (double)(r >> 4 & 15));
+            if (r % 7 == 1) {
+                for (uint64_t k = 0; k < POINTS; k++)
+                    cost[k] = (double)(ss_stream_u32(&random, 1000000 + i * POINTS + k) % 20);
+                bad += ss_queue_rank(q, cost) != 0;
+            } else if (r % 7 < 4) {
+                bool has = ss_queue_has_next(q);
+                int64_t point = ss_queue_next(q);
+                bad += has != (point >= 0);
+                if (point >= 0) bad += state[point] != WAITING || cost[point] > limit;
+                for (size_t k = 0; k < POINTS; k++) /* none that waits comes before it */
+                    if (state[k] == WAITING && cost[k] <= limit) bad += point < 0 || (!lost[point] && cost[k] > cost[point]);
+                if (point >= 0) state[point] = RUNNING;
+                if (point >= 0) lost[point] = false;
+            } else if (state[at] == RUNNING && r % 7 == 4) {
+                ss_queue_lost(q, at);
+                state[at] = WAITING;
+                lost[at] = true;
+            } else if (state[at] == RUNNING) {
+                ss_queue_done(q, at);
+                state[at] = DONE;
+            }
+        }
+        CU_ASSERT_EQUAL(bad, 0);
+        CU_ASSERT_EQUAL(ss_queue_next(q), -1);
+        ss_queue_destroy(q);
+    }
+}
+
 static void memory_gone(void)
 {
     ss_error error = {""};
-    for (long n = 0; n < 5; n++) {
+    for (long n = 0; n < 7; n++) {
         ss_alloc_fail_after(n);
         CU_ASSERT_PTR_NULL(ss_queue_create(4, NULL, &error));
         CU_ASSERT_STRING_EQUAL(error.text, "out of memory for a queue of 4 points");
     }
-    ss_alloc_fail_after(5);
+    ss_alloc_fail_after(7);
     ss_queue *q = ss_queue_create(4, NULL, &error);
     ss_alloc_fail_after(-1);
     CU_ASSERT_PTR_NOT_NULL(q);
@@ -192,6 +277,9 @@ static const ss_case cases[] = {
     {"empty queue", empty_queue},
     {"every sequence agrees with the model", every_sequence_agrees_with_the_model},
     {"random histories finish", random_histories_finish},
+    {"ranked anew", ranked_anew},
+    {"limit keeps back", limit_keeps_back},
+    {"random costs and limits", random_costs_and_limits},
     {"memory gone", memory_gone},
 };
 SS_SUITE("sweep/queue", cases)

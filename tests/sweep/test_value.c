@@ -191,6 +191,22 @@ static void numbers_for_plots(void)
     CU_ASSERT(isnan(ss_key_number(ss_key_find("output"), &s)));
 }
 
+/* What no job can say, a damaged results file can: such numbers have a text too. */
+static void numbers_that_are_none(void)
+{
+    const double numbers[] = {NAN, INFINITY, -INFINITY};
+    const char *const words[] = {"nan", "inf", "-inf"};
+    const ss_key *key = ss_key_find("learning_rate");
+    for (size_t i = 0; i < 3; i++) {
+        ss_settings s;
+        char text[64];
+        ss_settings_default(&s);
+        s.learning_rate = numbers[i];
+        ss_key_format(key, &s, text, sizeof text);
+        CU_ASSERT_STRING_EQUAL(text, words[i]);
+    }
+}
+
 static void equality_sees_each_key(void)
 {
     size_t n;
@@ -235,6 +251,7 @@ static const ss_case cases[] = {
     {"texts are read strictly", texts_are_read_strictly},
     {"numbers read back exactly", numbers_read_back_exactly},
     {"numbers for plots", numbers_for_plots},
+    {"numbers that are none", numbers_that_are_none},
     {"equality sees each key", equality_sees_each_key},
     {"nearest key", nearest_key},
 };

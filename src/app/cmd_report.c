@@ -1,0 +1,84 @@
+/* cmd_report.c - `sharpsweep report`: hands results files to analysis/findings.py, which draws the figures and judges the
+ * findings. Python is found, not built in: the sweep itself needs none. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app.h"
+#include "config.h"
+
+enum { MOST_FILES = 1000 };
+
+/* Where findings.py lies: SHARPSWEEP_ANALYSIS, where it was installed, or beside a build folder of the sources. */
+static int find_script(char out[PATH_MAX], ss_error *error)
+{
+    const char *named = getenv("SHARPSWEEP_ANALYSIS");
+    char program[PATH_MAX], *slash;
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[n > 0 ? n : 0] = '\0';
+    if ((slash = strrchr(program, '/'))) *slash = '\0';
+    const char *const folder[] = {named ? named : "", SS_DATA_DIR "/analysis", program, program};
+    static const char *const tail[] = {"", "", "/../share/sharpsweep/analysis", "/../analysis"};
+    for (size_t i = 0; i < 4; i++) {
+        if (!folder[i][0]) continue;
+        int length = snprintf(out, PATH_MAX, "%s%s/findings.py", folder[i], tail[i]);
+        if (length > 0 && length < PATH_MAX && access(out, R_OK) == 0) return 0;
+        if (i == 0) return ss_fail(error, "SHARPSWEEP_ANALYSIS: there is no findings.py in '%s'", named);
+    }
+    return ss_fail(error, "findings.py is neither in %s/analysis nor beside this program: reinstall, or name its folder in "
+                   "SHARPSWEEP_ANALYSIS", SS_DATA_DIR);
+}
+
+/* The first Python that has what findings.py imports: SHARPSWEEP_PYTHON alone if it is set, else the one on the PATH, else
+ * the system's (a virtual environment often hides a Debian that has everything). */
+static const char *find_python(ss_error *error)
+{
+    const char *named = getenv("SHARPSWEEP_PYTHON");
+    const char *const candidates[] = {named ? named : "python3", named ? NULL : "/usr/bin/python3", NULL};
+    char said[512], missing[512] = "";
+    for (size_t i = 0; candidates[i]; i++) {
+        const char *const probe[] = {candidates[i], "-c",
+                                     "import sys\n"
+                                     "for name in 'h5py', 'numpy', 'scipy', 'matplotlib':\n"
+                                     "    try: __import__(name)\n"
+                                     "    except ImportError: sys.exit(print(name))\n", NULL};
+        said[0] = '\0';
+        int status = ss_process_read(probe, said, sizeof said);
+        said[strcspn(said, "\n")] = '\0';
+        if (status == 0 && !said[0]) return candidates[i];
+        size_t at = strlen(missing);
+        if (status == 0) snprintf(missing + at, sizeof missing - at, "%s%s lacks %.100s", at ? ", " : "", candidates[i], said);
+        else snprintf(missing + at, sizeof missing - at, "%s%s cannot be run", at ? ", " : "", candidates[i]);
+    }
+    ss_fail(error, "the report needs Python 3 with h5py, numpy, scipy and matplotlib: %s; on Debian: apt-get install "
+            "python3-h5py python3-scipy python3-matplotlib, or name a Python in SHARPSWEEP_PYTHON", missing);
+    return NULL;
+}
+
+int ss_cmd_report(const ss_arguments *arguments, ss_error *error)
+{
+    char script[PATH_MAX];
+    const char *python, *argv[MOST_FILES + 8];
+    size_t n = 0;
+    if (arguments->n_more >= MOST_FILES)
+        return ss_fail(error, "%zu results files: at most %d", arguments->n_more + 1, MOST_FILES), SS_EXIT_USAGE;
+    if (find_script(script, error) != 0 || !(python = find_python(error))) return SS_EXIT_USAGE;
+    argv[n++] = python;
+    argv[n++] = script;
+    if (arguments->value[0]) argv[n++] = "--output", argv[n++] = arguments->value[0];
+    if (arguments->value[1]) argv[n++] = "--accuracy-slack", argv[n++] = arguments->value[1];
+    argv[n++] = "--";
+    argv[n++] = arguments->operand;
+    for (size_t i = 0; i < arguments->n_more; i++) argv[n++] = arguments->more[i];
+    argv[n] = NULL;
+    fflush(stdout);
+    /* From here on this process is the report: its output, its exit status. */
+    char *words[MOST_FILES + 8]; /* execvp's prototype lacks const */
+    memcpy(words, argv, (n + 1) * sizeof *words);
+    execvp(python, words);
+    ss_fail(error, "%s cannot be started: %s", python, strerror(errno));
+    return SS_EXIT_USAGE;
+}

@@ -1,0 +1,2 @@
+/* lapacke.h - MKL's. */
+#include <mkl_lapacke.h>

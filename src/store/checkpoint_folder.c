@@ -1,0 +1,85 @@
+/* checkpoint_folder.c - where checkpoints lie, and which of them are still of use. A finished point's goes once its record is
+ * safe; a failed one's stays, for the point may be run again with more time or memory; one whose point the grid no longer
+ * has stays too, for the grid may have it again. */
+#include "checkpoint.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "results.h"
+
+int ss_checkpoint_folder(const char *results, char *out, size_t out_bytes, ss_error *error)
+{
+    char path[SS_PATH_BYTES];
+    if (ss_results_resolve(results, path, error)) return -1;
+    int n = snprintf(out, out_bytes, "%s.checkpoints", path);
+    return n >= 0 && (size_t)n < out_bytes ? 0 : ss_fail(error, "%s: the name is too long to put checkpoints beside it", results);
+}
+
+int ss_checkpoint_path(const char *folder, const char *id, char *out, size_t out_bytes, ss_error *error)
+{
+    int n = snprintf(out, out_bytes, "%s/%s" SS_CHECKPOINT_SUFFIX, folder, id);
+    return n >= 0 && (size_t)n < out_bytes ? 0 : ss_fail(error, "%s: the name is too long to put checkpoints there", folder);
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), n_end = strlen(end);
+    return n >= n_end && strcmp(text + n - n_end, end) == 0;
+}
+
+/* ID.checkpoint, or ID.checkpoint.HOST.PID.new. */
+static bool parse_name(const char *name, unsigned char id[SS_ID_RAW], bool *temporary)
+{
+    char text[SS_ID_BYTES] = "";
+    size_t n = sizeof text - 1, suffix = strlen(SS_CHECKPOINT_SUFFIX);
+    if (strlen(name) < n + suffix || strncmp(name + n, SS_CHECKPOINT_SUFFIX, suffix) != 0) return false;
+    memcpy(text, name, n);
+    *temporary = ends_with(name, SS_CHECKPOINT_TEMPORARY);
+    return (name[n + suffix] == '\0' || *temporary) && ss_id_pack(text, id) == 0;
+}
+
+void ss_checkpoints_each(const char *results, ss_checkpoint_visit *visit, void *ctx)
+{
+    char folder[SS_PATH_BYTES], path[SS_PATH_BYTES + 256];
+    unsigned char id[SS_ID_RAW];
+    bool temporary;
+    if (ss_checkpoint_folder(results, folder, sizeof folder, NULL)) return;
+    DIR *dir = opendir(folder);
+    if (!dir) return;
+    for (const struct dirent *d; (d = readdir(dir)) != NULL;) {
+        if (!parse_name(d->d_name, id, &temporary)) continue;
+        snprintf(path, sizeof path, "%s/%s", folder, d->d_name);
+        visit(ctx, path, id, temporary);
+    }
+    closedir(dir);
+}
+
+typedef struct tidying { const ss_table *table; bool temporaries; } tidying;
+
+static void tidy(void *ctx, const char *path, const unsigned char id[SS_ID_RAW], bool temporary)
+{
+    const tidying *t = ctx;
+    int64_t row = ss_table_find(t->table, id);
+    if (temporary ? t->temporaries : row >= 0 && ss_row_is_finished(&t->table->row[row])) unlink(path);
+}
+
+void ss_checkpoints_tidy(const char *results, const ss_table *table, bool temporaries)
+{
+    char folder[SS_PATH_BYTES];
+    tidying t = {table, temporaries};
+    ss_checkpoints_each(results, tidy, &t);
+    if (ss_checkpoint_folder(results, folder, sizeof folder, NULL) == 0) rmdir(folder); /* only where it is empty */
+}
+
+void ss_checkpoint_drop(const char *results, const unsigned char id[SS_ID_RAW])
+{
+    char folder[SS_PATH_BYTES], path[SS_PATH_BYTES], text[SS_ID_BYTES];
+    ss_id_format(id, text);
+    if (ss_checkpoint_folder(results, folder, sizeof folder, NULL) == 0 &&
+        ss_checkpoint_path(folder, text, path, sizeof path, NULL) == 0)
+        unlink(path);
+}

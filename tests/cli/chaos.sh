@@ -1,0 +1,267 @@
+#!/bin/sh
+# chaos.sh PROGRAM [FAULTS [SEED [MINUTES]]] - random faults on many short sweeps, until so many have happened (40) or so many
+# minutes have passed (60). The long version: tests/cli/chaos.sh build/sharpsweep 1000
+#
+#   in trials     a segfault, an abort, a loop without end (with and without signs of life), memory without end, NaN, an early
+#                 exit, a SIGSTOP: through SHARPSWEEP_FAULT, see src/app/fault.h
+#   from outside  SIGKILL of a trial, a trial server, a worker rank, rank 0, mpirun, everything; SIGSTOP of a trial, a server, a
+#                 worker; a full disk (a small tmpfs)
+#   to files      a truncated or bit-flipped journal tail, HDF5 file, checkpoint
+#
+# After each: nothing hangs, nobody is left, the file opens, no finished point is gone, none differs from the undisturbed run's.
+# What cannot cost more than a trial or a worker must not even show in the exit status.
+. "$(dirname "$0")/lib.sh"
+have_mpirun || { echo "skipped: chaos: no mpirun here"; exit 77; }
+command -v pgrep >/dev/null || { echo "skipped: chaos: no pgrep here (package procps)"; exit 77; }
+faults=${2:-40}
+seed=${3:-$(date +%s)}
+end=$(($(date +%s) + 60 * ${4:-60}))
+echo "$faults faults, seed $seed"
+unset SHARPSWEEP_FAULT
+export SHARPSWEEP_TOGETHER_S=10 # how long ranks wait while starting for one that was killed
+
+mkdir disk
+if mount -t tmpfs -o size=8m tmpfs disk 2>/dev/null; then
+    full_disks=1
+    trap 'cd / && umount "$dir/disk" 2>/dev/null; rm -rf "$dir"' EXIT
+else
+    full_disks=0
+    echo "skipped: full disks: mounting a tmpfs is not allowed here"
+fi
+sweep=$dir/disk/sweep.h5
+
+cat >job.yaml <<END
+model: {network: mlp, widths: [16], batch_norm: true}
+data: {dataset: synthetic, synthetic_train: 256, synthetic_test: 64}
+training: {max_epochs: 60, target_train_accuracy: 0, sam_rho: 0.05}
+curvature: {curvature_examples: 128, track_every_epochs: 20}
+sweep: {seeds: 3, checkpoint_interval_s: 0.02, worker_silence_s: 1, trial_silence_s: 1, trial_time_limit_s: 4, stop_grace_s: 2,
+        trial_memory_mib: 150, crash_retries: 50, timeout_retries: 50, memory_retries: 50}
+grid:
+  learning_rate: [0.02, 0.1]
+  batch_size: [32, full]
+  dropout: [0, 0.2]
+END
+run 0 run job.yaml -o reference.h5
+results reference.h5 >expected
+sort expected >records
+
+draw() { # N - sets $drawn to 0 .. N-1, from the seed; not in a subshell, which would forget the seed
+    seed=$(((seed * 1103515245 + 12345) % 2147483648))
+    drawn=$((seed / 65536 % $1))
+}
+pick() { # WORDS... - sets $picked
+    draw $#
+    shift "$drawn"
+    picked=$1
+}
+nap() { # HUNDREDTHS
+    sleep "$(($1 / 100)).$(printf %02d $(($1 % 100)))"
+}
+# ROLE - numbers of this sweep's processes: trial, server, worker, root, mpirun, any. Its results file stands on every command line.
+processes() {
+    for p in $(pgrep -f -- "-o $sweep"); do
+        name=$(cat "/proc/$p/comm" 2>/dev/null) || continue
+        rank=$(tr '\0' '\n' 2>/dev/null <"/proc/$p/environ" | sed -n 's/^OMPI_COMM_WORLD_RANK=//p')
+        case $name in
+        ss-trial) role=trial ;;
+        ss-server) role=server ;;
+        mpirun) role=mpirun ;;
+        sharpsweep*) [ "${rank:-0}" -eq 0 ] && role=root || role=worker ;;
+        *) continue ;;
+        esac
+        [ "$1" = any ] || [ "$1" = $role ] && echo "$p"
+    done
+}
+send() { # SIGNAL ROLE - to one process of that role, or to all for `any`; sets $hit
+    hit=$(processes "$2")
+    n=$(echo "$hit" | wc -l)
+    [ -n "$hit" ] || return 1
+    draw "$n"
+    [ "$2" = any ] || hit=$(echo "$hit" | sed -n "$((drawn + 1))p")
+    # shellcheck disable=SC2086
+    kill -s "$1" $hit 2>/dev/null
+}
+happened() { # NAME
+    n_faults=$((n_faults + 1))
+    echo "$1" >>tally
+}
+# What the file and its journal say now, against the undisturbed run and what they said before.
+look() { # AFTER
+    [ -e "$sweep" ] || return 0
+    cp err last.err 2>/dev/null
+    run 0 show "$sweep" --csv
+    : >out
+    cp last.err err
+    results "$sweep" | grep -v ',pending,\|,failed,' | sort >now
+    check "a record is not the undisturbed run's after $1" test -z "$(comm -23 now records)"
+    [ ! -e before ] || check "a finished point is gone after $1" test -z "$(comm -23 before now)"
+    mv now before
+}
+# Waits for the job, but not for ever.
+await() { # AFTER
+    waited=0
+    while kill -0 "$job" 2>/dev/null && [ "$waited" -lt 900 ]; do
+        sleep 0.1
+        waited=$((waited + 1))
+    done
+    if kill -0 "$job" 2>/dev/null; then
+        fail "it hangs after $1"
+        kill -9 "$job"
+    fi
+    wait "$job"
+    status=$?
+    waited=0
+    while [ -n "$(processes any)" ]; do
+        sleep 0.1
+        waited=$((waited + 1))
+        [ $waited -ge 150 ] || continue
+        # Ranks whose mpirun died while they were in MPI_Init wait for it, until their alarm rings; whatever else is left, is wrong.
+        case $1 in *mpirun* | *everything*) orphans=$((orphans + 1)) ;; *) fail "processes are left after $1: $(processes any)" ;; esac
+        # shellcheck disable=SC2046
+        kill -9 $(processes any) 2>/dev/null
+    done
+}
+start() { # alone | plain | recovery - the sweep, or goes on with it, in the background
+    case $1 in
+    alone) "$program" run job.yaml -o "$sweep" >out 2>err & ;;
+    plain) sh "$mpirun_sh" 3 "$program" run job.yaml -o "$sweep" >out 2>err & ;;
+    recovery) sh "$mpirun_sh" 3 --enable-recovery "$program" run job.yaml -o "$sweep" >out 2>err & ;;
+    esac
+    job=$!
+}
+complete() { # - whether all is done; then it is compared and a new sweep begins
+    [ "$(results "$sweep" 2>/dev/null | grep -vc ',pending,\|,failed,')" -eq 25 ] || return 1
+    results "$sweep" >got
+    same expected got
+    run 0 verify "$sweep"
+    check "no checkpoint is left of a finished point" [ -z "$(ls "$sweep.checkpoints" 2>/dev/null)" ]
+    rm -rf "$sweep"* before
+    n_sweeps=$((n_sweeps + 1))
+}
+arm() { # - none to two faults in trials of this run
+    SHARPSWEEP_FAULT=
+    rm -f once*
+    draw 3
+    n_armed=$drawn
+    i=0
+    while [ $i -lt "$n_armed" ]; do
+        pick segv abort fpe exit kill stop hang spin oom nan
+        kind=$picked
+        pick train curvature
+        phase=$picked
+        draw 24
+        point=$drawn
+        draw 40
+        SHARPSWEEP_FAULT="$SHARPSWEEP_FAULT$kind@point=$point,phase=$phase,after=$((drawn + 1)),once=$dir/once-$i-$kind;"
+        i=$((i + 1))
+    done
+    export SHARPSWEEP_FAULT
+}
+disarm() {
+    for f in once*; do
+        [ ! -e "$f" ] || happened "in a trial: ${f#once-?-}"
+    done
+    unset SHARPSWEEP_FAULT
+}
+fill_disk() {
+    dd if=/dev/zero of=disk/filler bs=4k 2>/dev/null
+    sleep 0.5
+    pick keep free
+    [ "$picked" = keep ] || rm -f disk/filler
+    happened "full disk"
+}
+# One run, with faults in its trials and one from outside. `harmless`: what nobody but the log may notice.
+disturb() {
+    pick alone plain recovery recovery
+    launcher=$picked
+    harmless=1
+    arm
+    start "$launcher"
+    draw 100
+    nap $((drawn + 30))
+    pick none KILL-trial KILL-server STOP-trial STOP-server KILL-worker KILL-worker STOP-worker KILL-root KILL-mpirun KILL-any full TERM-mpirun stop-file
+    event=$picked
+    case $event in
+    none) ;;
+    full) [ $full_disks -eq 0 ] || { harmless=0 && fill_disk; } ;;
+    stop-file) harmless=0 && touch "$sweep.stop" && happened 'a stop file' ;;
+    *)
+        grep -q 'points to do' err && begun=1 || begun=0
+        if send "${event%-*}" "${event#*-}"; then
+            happened "$event, $launcher"
+            [ $begun -eq 1 ] || harmless=0 # somebody is missing from the beginning
+            case $event in
+            KILL-worker) [ "$launcher" = recovery ] || harmless=0 ;;
+            *-trial | *-server | STOP-worker) ;;
+            *) harmless=0 ;;
+            esac
+            draw 2
+            if [ "$event" = STOP-worker ] && { [ "$drawn" -eq 0 ] || [ $begun -eq 0 ]; }; then
+                sleep 2 # its point has gone to another; now it comes back
+                kill -s CONT "$hit" 2>/dev/null
+            fi
+        fi
+        ;;
+    esac
+    await "$event ($launcher)"
+    rm -f disk/filler "$sweep.stop"
+    disarm
+    look "$event ($launcher; $SHARPSWEEP_LAST)"
+    [ $harmless -eq 0 ] || check "$event ($launcher): status $status, not 0" [ "$status" -eq 0 ]
+    [ $harmless -eq 0 ] || check "$event ($launcher): all points are finished" [ "$(wc -l <before)" -eq 25 ]
+    complete
+}
+# A file is damaged while nobody runs. The HDF5 file and the journal each hold everything then, after an orderly stop.
+damage() {
+    rm -f "$sweep.stop"
+    start alone
+    draw 60
+    nap $((drawn + 20))
+    touch "$sweep.stop"
+    await 'a stop file'
+    rm -f "$sweep.stop"
+    [ -e "$sweep" ] || return
+    look 'an orderly stop'
+    pick journal journal hdf5 hdf5 checkpoint
+    kind=$picked
+    case $kind in
+    journal) file=$sweep.journal ;;
+    hdf5) file=$sweep ;;
+    checkpoint) file=$(find "$sweep.checkpoints" -name '*.checkpoint' 2>/dev/null | head -1) ;;
+    esac
+    [ -n "$file" ] && [ -s "$file" ] || return
+    size=$(wc -c <"$file")
+    pick cut flip
+    how=$picked
+    reach=$size
+    [ $kind != journal ] || [ "$reach" -lt 300 ] || reach=300 # its tail: what a crash of the machine may leave
+    draw "$reach"
+    at=$((size - reach + drawn))
+    if [ $how = cut ]; then
+        truncate -s $at "$file"
+    else
+        byte=$(od -An -tu1 -j $at -N 1 "$file" | tr -d ' ')
+        draw 8
+        printf "\\$(printf %03o $((byte ^ (1 << drawn))))" | dd of="$file" bs=1 seek=$at conv=notrunc 2>/dev/null
+    fi
+    happened "$kind: $how"
+    "$program" verify "$sweep" >out 2>err || run 0 verify "$sweep" --repair
+    look "$kind: $how at $at of $size"
+}
+n_faults=0 n_sweeps=0 orphans=0 rounds=0
+SHARPSWEEP_LAST="seed ${3:-as above}"
+while [ $n_faults -lt "$faults" ] && [ "$(date +%s)" -lt $end ]; do
+    rounds=$((rounds + 1))
+    draw 5
+    if [ "$drawn" -eq 0 ]; then damage; else disturb; fi
+    [ $rounds -le $((20 * faults)) ] || { fail "only $n_faults faults in $rounds rounds: nothing happens"; break; }
+done
+# To the end, undisturbed.
+sh "$mpirun_sh" 3 "$program" run job.yaml -o "$sweep" >out 2>err
+check "the undisturbed end: status $?" [ $? -eq 0 ]
+check "all is complete" complete
+sort tally | uniq -c | sort -rn
+echo "$n_faults faults in $rounds rounds over $n_sweeps sweeps; $orphans times ranks lost their mpirun in MPI_Init"
+check "faults happened" [ $n_faults -ge $((faults < 10 ? faults : 10)) ]
+finish
