@@ -16,9 +16,10 @@ void ss_round(size_t n, const double *sum, double scale, ss_real *x);     /* x =
 bool ss_all_finite(size_t n, const ss_real *x);
 double ss_norm_sum(size_t n, const ss_real *x, double a, const ss_real *y);  /* of x + a y */
 /* A step of gradient descent: d = g + weight_decay w; with momentum v = momentum v + d, then d = v, or with nesterov
- * d + momentum v; w -= learning_rate d. Returns ||g||; *finite: whether all of w is. v: NULL without momentum. */
+ * d + momentum v; w -= learning_rate d. *norm (NULL: not wanted) = ||g||; returns whether all of w is finite. v: NULL
+ * without momentum. */
 typedef struct ss_descent { double learning_rate, momentum, weight_decay; bool nesterov; } ss_descent;
-double ss_descend(size_t n, const ss_descent *d, const ss_real *g, ss_real *w, ss_real *v, bool *finite);
+bool ss_descend(size_t n, const ss_descent *d, const ss_real *g, ss_real *w, ss_real *v, double *norm);
 /* out = w + factor (g + decay w): where SAM looks, rounded once. */
 void ss_ascend(size_t n, const ss_real *g, double decay, double factor, const ss_real *w, ss_real *out);
 

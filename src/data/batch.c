@@ -42,7 +42,8 @@ int ss_split_choose(ss_split *split, uint32_t n, const char *subset, size_t n_pi
 #endif
 
 /* One example; `restrict` lets the compiler use vectors. The division is exact where a factor 1/255 would not be. */
-FOR_EACH_PROCESSOR static void convert(const uint8_t *restrict pixels, const ss_real *restrict mean, const ss_real *restrict inv_std,
+FOR_EACH_PROCESSOR
+static void convert(const uint8_t *restrict pixels, const ss_real *restrict mean, const ss_real *restrict inv_std,
                     ss_real *restrict x, size_t n_pixels)
 {
     for (size_t i = 0; i < n_pixels; i++) x[i] = ((ss_real)pixels[i] / 255 - mean[i]) * inv_std[i];

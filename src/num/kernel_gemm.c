@@ -72,7 +72,7 @@ INLINE void tile_of(size_t rows, const size_t vectors, const bool by_row, size_t
 #if defined(__AVX512F__)
         FEWER_ROWS(7) FEWER_ROWS(8) FEWER_ROWS(9) FEWER_ROWS(10) FEWER_ROWS(11) FEWER_ROWS(12)
 #endif
-    default: assert(!"rows of a tile");
+    default: assert(false && "rows of a tile");
     }
 }
 

@@ -128,21 +128,22 @@ INLINE void add_second_sums(const size_t rows, const bool relu, const bool moves
                             IN dy, IN tdy, IN tx, SUM d_sum, SUM d_xhat, SUM t_sum, SUM t_xhat, SUM d_tx)
 {
     for (size_t j = 0; j < columns; j++) {
-        ss_real g = relu ? gain[j] : 0, b = relu ? bias[j] : 0, d[ROWS], t[ROWS], dh[ROWS], th[ROWS], dt[ROWS];
+        ss_real g = relu ? gain[j] : 0, b = relu ? bias[j] : 0, d = 0, dh = 0, t = 0, th = 0, dt = 0;
 #pragma GCC unroll 8
-        for (size_t r = 0; r < rows; r++) {
+        for (size_t r = 0; r < rows; r++) { /* one after another: five trees of sums would not fit the registers */
             ss_real h = xhat[r * columns + j];
-            d[r] = gated(relu, g, h, b, dy[r * columns + j]);
-            t[r] = gated(relu, g, h, b, tdy[r * columns + j]);
-            dh[r] = d[r] * h;
-            th[r] = t[r] * h;
-            dt[r] = moves ? d[r] * tx[r * columns + j] : 0;
+            ss_real di = gated(relu, g, h, b, dy[r * columns + j]), ti = gated(relu, g, h, b, tdy[r * columns + j]);
+            d += di;
+            dh += di * h;
+            t += ti;
+            th += ti * h;
+            if (moves) dt += di * tx[r * columns + j];
         }
-        d_sum[j] += (double)sum_of(rows, d);
-        d_xhat[j] += (double)sum_of(rows, dh);
-        t_sum[j] += (double)sum_of(rows, t);
-        t_xhat[j] += (double)sum_of(rows, th);
-        if (moves) d_tx[j] += (double)sum_of(rows, dt);
+        d_sum[j] += (double)d;
+        d_xhat[j] += (double)dh;
+        t_sum[j] += (double)t;
+        t_xhat[j] += (double)th;
+        if (moves) d_tx[j] += (double)dt;
     }
 }
 

@@ -69,17 +69,17 @@ INLINE int descend(const bool momentum, const bool nesterov, size_t n, const ss_
     return bad;
 }
 
-/* Block by block, so that the sum reads what is about to be used and g, w and v pass through the core once. */
+/* Block by block, so that the sum (if wanted) reads what is about to be used: g, w and v pass through the core once. */
 void KERNEL(descend)(size_t n, const ss_descent *d, const ss_real *g, ss_real *w, ss_real *v, double *square, bool *finite)
 {
     enum { BLOCK = 512 };
     wide sum[SUMS] = {{0}};
     int bad = 0;
-    *square = 0;
+    if (square) *square = 0;
     for (size_t i = 0; i < n; i += BLOCK) {
         size_t m = n - i < BLOCK ? n - i : BLOCK, j = i;
-        for (; j + SUM_LANES <= i + m; j += SUM_LANES) add_products(g + j, g + j, sum);
-        if (i + m == n) *square = total(sum, n - j, g + j, g + j);
+        for (; square && j + SUM_LANES <= i + m; j += SUM_LANES) add_products(g + j, g + j, sum);
+        if (square && i + m == n) *square = total(sum, n - j, g + j, g + j);
         if (d->momentum == 0) bad |= descend(false, false, m, d, g + i, w + i, v + i);
         else if (d->nesterov) bad |= descend(true, true, m, d, g + i, w + i, v + i);
         else bad |= descend(true, false, m, d, g + i, w + i, v + i);

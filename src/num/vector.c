@@ -34,11 +34,12 @@ bool ss_all_finite(size_t n, const ss_real *x)
     return finite;
 }
 
-double ss_descend(size_t n, const ss_descent *d, const ss_real *g, ss_real *w, ss_real *v, bool *finite)
+bool ss_descend(size_t n, const ss_descent *d, const ss_real *g, ss_real *w, ss_real *v, double *norm)
 {
-    double square;
-    ss_kernel->descend(n, d, g, w, v, &square, finite);
-    return sqrt(square);
+    bool finite;
+    ss_kernel->descend(n, d, g, w, v, norm, &finite);
+    if (norm) *norm = sqrt(*norm);
+    return finite;
 }
 
 void ss_ascend(size_t n, const ss_real *g, double decay, double factor, const ss_real *w, ss_real *out)

@@ -6,7 +6,8 @@
 #include <string.h>
 
 const char *const ss_info_name[SS_N_INFO] = {"job_text", "job_name", "time", "host", "sharpsweep_version",
-                                             "sharpsweep_commit", "mpi", "blas", "hdf5", "cpu", "data_path", "data_digest"};
+                                             "sharpsweep_commit", "mpi", "blas", "hdf5", "cpu", "data_path", "data_digest",
+                                             "kernels"};
 
 int ss_points_add(ss_points *points, const unsigned char id[SS_ID_RAW], uint32_t n_axes, const char *const *value)
 {

@@ -15,7 +15,7 @@ enum { SS_ID_RAW = 16, SS_MAX_FILE_AXES = 64, SS_MAX_SETTINGS = 256 };
 /* A JOB entry's texts; names and meanings are the results file's root attributes. */
 typedef enum ss_info { SS_INFO_JOB_TEXT, SS_INFO_JOB_NAME, SS_INFO_TIME, SS_INFO_HOST, SS_INFO_VERSION, SS_INFO_COMMIT,
                        SS_INFO_MPI, SS_INFO_BLAS, SS_INFO_HDF5, SS_INFO_CPU, SS_INFO_DATA_PATH, SS_INFO_DATA_DIGEST,
-                       SS_N_INFO } ss_info;
+                       SS_INFO_KERNELS, SS_N_INFO } ss_info;
 extern const char *const ss_info_name[SS_N_INFO];
 
 typedef struct ss_points {        /* the grid points of a JOB entry; zeroed = none */

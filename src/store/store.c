@@ -140,7 +140,8 @@ static int append_job(ss_store *s, const ss_provenance *p, const unsigned char *
     ss_time_now(now);
     if (e) {
         const char *info[SS_N_INFO] = {s->job->text, slash ? slash + 1 : s->job->path, now, host_name(), p->version,
-                                       p->commit, p->mpi, p->blas, ss_h5_version(), p->cpu, p->data_path, p->data_digest};
+                                       p->commit, p->mpi, p->blas, ss_h5_version(), p->cpu, p->data_path, p->data_digest,
+                                       p->kernels};
         memcpy(e->info, info, sizeof info);
         e->number = s->table->n_sessions ? s->table->session[s->table->n_sessions - 1]->number + 1 : 1;
         e->n_axes = (uint32_t)s->n_keys;

@@ -77,15 +77,15 @@ static bool batch_gradient(ss_trainer *t, const uint32_t *index, uint32_t n)
            && isfinite(t->gradient_norm);
 }
 
-/* One pass over memory takes the gradient's norm, updates and looks whether the weights stay finite. */
+/* One pass over memory takes the gradient's norm, which SAM knows already, updates and looks whether the weights stay
+ * finite. */
 static bool update(ss_trainer *t, double learning_rate)
 {
     const ss_train_options *o = &t->options;
     const ss_descent descent = {learning_rate, o->momentum, o->weight_decay, o->nesterov};
-    bool finite;
-    double norm = ss_descend(t->net->n_params, &descent, t->scratch->grad, t->theta, t->velocity, &finite);
-    if (!(o->sam_rho > 0)) t->gradient_norm = norm;
-    return finite && isfinite(norm);
+    double *norm = o->sam_rho > 0 ? NULL : &t->gradient_norm;
+    bool finite = ss_descend(t->net->n_params, &descent, t->scratch->grad, t->theta, t->velocity, norm);
+    return finite && isfinite(t->gradient_norm);
 }
 
 ss_train_end ss_trainer_step(ss_trainer *t, const uint32_t *index, uint32_t n)

@@ -227,9 +227,9 @@ static void test_descent(void)
             size_t n = lengths[l], wrong = 0;
             ss_real *g = random_vector(n, 1), *w = random_vector(n, 2), *v = random_vector(n, 3);
             ss_real *w2 = random_vector(n, 2), *v2 = random_vector(n, 3);
-            bool finite = false;
-            double norm = ss_descend(n, &kinds[k], g, w, kinds[k].momentum != 0 ? v : NULL, &finite);
-            CU_ASSERT(finite && norm == ss_norm(n, g));
+            double norm;
+            CU_ASSERT(ss_descend(n, &kinds[k], g, w, kinds[k].momentum != 0 ? v : NULL, n % 2 ? NULL : &norm));
+            CU_ASSERT(n % 2 || norm == ss_norm(n, g));
             plain_step(n, &kinds[k], g, w2, v2);
             for (size_t i = 0; i < n; i++) {
                 wrong += !(fabs((double)w[i] - (double)w2[i]) <= by_precision(1e-6, 1e-15));
@@ -237,9 +237,9 @@ static void test_descent(void)
             }
             CU_ASSERT_EQUAL(wrong, 0);
             w[n / 3] = k % 2 ? (ss_real)NAN : (ss_real)INFINITY;
-            CU_ASSERT(isfinite(ss_descend(n, &kinds[k], g, w, v, &finite)) && !finite);
+            CU_ASSERT(!ss_descend(n, &kinds[k], g, w, v, &norm) && isfinite(norm));
             g[n - 1] = (ss_real)INFINITY;
-            CU_ASSERT(!isfinite(ss_descend(n, &kinds[k], g, w2, v, &finite)) && !finite);
+            CU_ASSERT(!ss_descend(n, &kinds[k], g, w2, v, &norm) && !isfinite(norm));
             ss_real *const all[] = {g, w, v, w2, v2};
             for (size_t i = 0; i < 5; i++) ss_free(all[i]);
         }

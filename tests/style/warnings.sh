@@ -18,8 +18,10 @@ for cc in gcc clang; do
             case "$real $file" in
             "-DSS_REAL_DOUBLE src/"[sfa]*) case $file in src/sharp/*) ;; *) continue ;; esac ;;
             esac
+            variant=
+            case $file in src/num/kernel_*) variant="-DSS_VARIANT=base -Wno-psabi" ;; esac
             # shellcheck disable=SC2086
-            $cc $flags $foreign $mpi $real "$file"
+            $cc $flags $foreign $mpi $real $variant "$file"
             n=$((n + 1))
         done
     done
