@@ -223,29 +223,6 @@ static int share_weights_dir(sweep *s, ss_error *error)
     return 0;
 }
 
-/* The job's data sets, once per node: its first rank reads them and shares them with the others and with all trial servers.
- * Where that is not to be had, or the job names other data here, each reads its own. */
-static int open_study(sweep *s, ss_error *error)
-{
-    char path[64] = "";
-    const char *const texts[] = {path};
-    unsigned char *bytes = NULL;
-    size_t n_bytes = 0;
-    ss_error why = {{0}};
-    bool leads = ss_farm_leads_node();
-    if (leads) s->study = ss_study_create(s->job, error);
-    if (s->study && ss_study_share(s->study, path, sizeof path, &why)) ss_log(SS_LOG_WARNING, "%s", why.text);
-    if (leads) bytes = ss_texts_pack(texts, 1, &n_bytes);
-    if (agree(!leads || (s->study && bytes), error) || ss_farm_node_broadcast(&bytes, &n_bytes, error)) return -1;
-    if (!leads && n_bytes > 1) s->study = ss_study_attach(s->job, ss_texts_at(bytes, 0), &why);
-    if (!leads && !s->study) {
-        s->study = ss_study_create(s->job, error);
-        if (s->study && ss_study_share(s->study, path, sizeof path, &why)) ss_log(SS_LOG_WARNING, "%s", why.text);
-    }
-    ss_free(bytes);
-    return agree(s->study != NULL, error);
-}
-
 /* Whoever runs trials tells its trial server what they need. */
 static int open_crew(sweep *s, ss_error *error)
 {
@@ -260,7 +237,8 @@ static int open_crew(sweep *s, ss_error *error)
 static int open_sweep(sweep *s, const ss_arguments *arguments, ss_error *error)
 {
     if (share_job(s, arguments->operand, arguments->value[0], error)) return -1;
-    if (open_study(s, error) || check_digests(s, error)) return -1;
+    s->study = ss_crew_study(s->job, error);
+    if (agree(s->study != NULL, error) || check_digests(s, error)) return -1;
     bool ok = ss_farm_rank() != 0 || (open_store(s, error) == 0 && make_queue(s, error) == 0);
     if (agree(ok, error)) return -1;
     return share_weights_dir(s, error) || open_crew(s, error) ? -1 : 0;
@@ -459,9 +437,9 @@ static int parse_mode(const char *text, ss_progress_mode *mode, ss_error *error)
 static void tell_traffic(void)
 {
     ss_farm_traffic t = ss_farm_count();
-    ss_log(SS_LOG_INFO, "rank 0: %llu messages received and %llu sent, %.0f per second; %.2f s of processor time, %.1f %% of a core",
-           (unsigned long long)t.n_received, (unsigned long long)t.n_sent, (double)(t.n_received + t.n_sent) / t.seconds,
-           t.processor_s, 100 * t.processor_s / t.seconds);
+    ss_log(SS_LOG_INFO, "rank 0: %llu messages received and %llu sent, %.0f per second; %.2f s of processor time, %.1f %% of "
+           "a core", (unsigned long long)t.n_received, (unsigned long long)t.n_sent,
+           (double)(t.n_received + t.n_sent) / t.seconds, t.processor_s, 100 * t.processor_s / t.seconds);
 }
 
 static int run_opened(sweep *s, ss_error *error)

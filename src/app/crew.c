@@ -121,6 +121,37 @@ bool ss_crew_is_there(void)
     return supervisor != NULL;
 }
 
+static void share(ss_study *study, char *path, size_t path_bytes)
+{
+    ss_error why;
+    path[0] = '\0';
+    if (study && ss_study_share(study, path, path_bytes, &why)) ss_log(SS_LOG_WARNING, "%s", why.text);
+}
+
+ss_study *ss_crew_study(const ss_job *job, ss_error *error)
+{
+    char path[64] = "";
+    const char *const texts[] = {path};
+    unsigned char *bytes = NULL;
+    size_t n_bytes = 0;
+    ss_error why;
+    bool leads = ss_farm_leads_node();
+    ss_study *study = leads ? ss_study_create(job, error) : NULL;
+    share(study, path, sizeof path);
+    if (leads) bytes = ss_texts_pack(texts, 1, &n_bytes);
+    if (ss_farm_agree(!leads || (study && bytes), error) || ss_farm_node_broadcast(&bytes, &n_bytes, error)) {
+        ss_study_destroy(study);
+        return NULL;
+    }
+    if (!leads && n_bytes > 1) study = ss_study_attach(job, ss_texts_at(bytes, 0), &why);
+    if (!leads && !study) {
+        study = ss_study_create(job, error);
+        share(study, path, sizeof path);
+    }
+    ss_free(bytes);
+    return study;
+}
+
 int ss_crew_open(const ss_trial *trial, ss_error *error)
 {
     char who[32] = "", data_path[64];

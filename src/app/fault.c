@@ -75,11 +75,17 @@ static void loop(bool beating)
         if (beating) ss_pulse_beat();
 }
 
+static void die_by(int signal_number)
+{
+    signal(signal_number, SIG_DFL); /* a sanitizer has its own ideas */
+    raise(signal_number);
+}
+
 static void happen(const char *kind)
 {
-    if (strcmp(kind, "segv") == 0) raise(SIGSEGV);
-    if (strcmp(kind, "abort") == 0) abort();
-    if (strcmp(kind, "fpe") == 0) raise(SIGFPE);
+    if (strcmp(kind, "segv") == 0) die_by(SIGSEGV);
+    if (strcmp(kind, "abort") == 0) die_by(SIGABRT);
+    if (strcmp(kind, "fpe") == 0) die_by(SIGFPE);
     if (strcmp(kind, "exit") == 0) _exit(9);
     if (strcmp(kind, "kill") == 0) raise(SIGKILL);
     if (strcmp(kind, "stop") == 0) raise(SIGSTOP);

@@ -107,6 +107,9 @@ int ss_crew_main(char *const *arguments); /* of such a process: argv behind the 
 int ss_crew_create(ss_error *error); /* in main, before MPI_Init: starts this rank's server */
 void ss_crew_destroy(void);
 bool ss_crew_is_there(void);      /* false: --in-process */
+/* The job's study, all ranks together: the first rank of each node reads the data sets and shares them with the others and with
+ * all trial servers; where that is not to be had, or the job names other data there, each reads its own. NULL and error. */
+ss_study *ss_crew_study(const ss_job *job, ss_error *error);
 int ss_crew_open(const ss_trial *trial, ss_error *error); /* tells the server what trials need, as `trial` says */
 /* ss_trial_run in a process of its own, with the job's limits; trial->should_stop is asked here. */
 int ss_crew_run(const ss_trial *trial, size_t point, ss_record *record, ss_error *error);

@@ -61,7 +61,7 @@ int ss_outgoing_is_free(ss_outgoing *o, bool *is_free, ss_error *error)
 int ss_outgoing_send(ss_outgoing *o, const void *data, size_t n, int rank, ss_tag tag, ss_error *error)
 {
     if (n > INT_MAX) return ss_fail(error, "%zu bytes are more than a message carries", n);
-    MPI_TRY(MPI_Isend(data, (int)n, MPI_BYTE, rank, tag, ss_farm_comm, &o->request));
+    MPI_TRY(MPI_Isend(data, (int)n, MPI_BYTE, rank, (int)tag, ss_farm_comm, &o->request));
     ss_count_message(true);
     return 0;
 }

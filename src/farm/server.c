@@ -210,6 +210,8 @@ int ss_server_serve(int fd, ss_pulse *page, long parent, const ss_server_calls *
     sigset_t deaths;
     if (!bind_to(parent)) return 1;
     prctl(PR_SET_NAME, "ss-server");
+    for (int other = 3; other < 1024; other++) /* what the rank had open, the launcher's sockets and its network included */
+        if (other != fd) close(other);
     /* These reach the whole group of processes; it is the supervisor that decides what they mean. */
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) signal(ignored[i], SIG_IGN);
     sigemptyset(&deaths);
@@ -232,8 +234,6 @@ int ss_server_main(char *const *arguments, const ss_server_calls *calls)
     long number[3] = {-1, -1, -1}; /* socket, page, parent */
     for (int i = 0; i < 3 && arguments[i]; i++) number[i] = strtol(arguments[i], NULL, 10);
     if (number[0] < 3 || number[1] < 3 || number[2] < 1) return 2;
-    for (int fd = 3; fd < 1024; fd++)
-        if (fd != number[0] && fd != number[1]) close(fd); /* what a rank had open, its network included */
     ss_pulse *page = ss_page_map((int)number[1]);
     return page ? ss_server_serve((int)number[0], page, number[2], calls) : 1;
 }

@@ -64,7 +64,8 @@ static void tidy(void *ctx, const char *path, const unsigned char id[SS_ID_RAW],
 {
     const tidying *t = ctx;
     int64_t row = ss_table_find(t->table, id);
-    if (temporary ? t->temporaries : row >= 0 && ss_row_is_finished(&t->table->row[row])) unlink(path);
+    bool finished = row >= 0 && ss_row_is_finished(&t->table->row[row]);
+    if (finished || (temporary && t->temporaries)) unlink(path);
 }
 
 void ss_checkpoints_tidy(const char *results, const ss_table *table, bool temporaries)

@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2154,SC3044 # lib.sh sets them; complete is a function here
 # chaos.sh PROGRAM [FAULTS [SEED [MINUTES]]] - random faults on many short sweeps, until so many have happened (40) or so many
 # minutes have passed (60). The long version: tests/cli/chaos.sh build/sharpsweep 1000
 #
@@ -123,6 +124,7 @@ await() { # AFTER
     done
 }
 start() { # alone | plain | recovery - the sweep, or goes on with it, in the background
+    : >err # or it is the last run that is looked at while this one begins
     case $1 in
     alone) "$program" run job.yaml -o "$sweep" >out 2>err & ;;
     plain) sh "$mpirun_sh" 3 "$program" run job.yaml -o "$sweep" >out 2>err & ;;
@@ -135,7 +137,8 @@ complete() { # - whether all is done; then it is compared and a new sweep begins
     results "$sweep" >got
     same expected got
     run 0 verify "$sweep"
-    check "no checkpoint is left of a finished point" [ -z "$(ls "$sweep.checkpoints" 2>/dev/null)" ]
+    left=$(ls "$sweep.checkpoints" 2>/dev/null)
+    check "no checkpoint is left of a finished point, but $left" [ -z "$left" ]
     rm -rf "$sweep"* before
     n_sweeps=$((n_sweeps + 1))
 }

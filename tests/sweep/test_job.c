@@ -89,6 +89,10 @@ static const struct bad bads[] = {
     {"sweep: {checkpoint_interval_s: -1}\n", "job.yaml:1:32: checkpoint_interval_s: '-1' is too small; expected a number "
      "of at least 0 (s)"},
     {"sweep: {checkpoint_interval_s: often}\n", "job.yaml:1:32: checkpoint_interval_s: 'often'"},
+    {"sweep: {crash_retries: -1}\n", "job.yaml:1:24: crash_retries: '-1' is too small; expected an integer from 0 to 100"},
+    {"sweep: {trial_memory_mib: some}\n", "job.yaml:1:27: trial_memory_mib: 'some'"},
+    {"sweep: {worker_silence_s: 0}\n", "job.yaml:1:27: worker_silence_s: '0' is too small; expected a number greater than 0"},
+    {"grid: {trial_silence_s: [1, 2]}\n", "trial_silence_s"},
     {"sweep: {progress_s: 0}\n", "job.yaml:1:21: progress_s: '0' is too small; expected a number greater than 0 (s)"},
     {"sweep: {output: [a]}\n", "job.yaml:1:17: output: a list; expected a path"},
     {"sweep: {output: ~}\n", "job.yaml:1:17: output: has no value; expected a path"},
@@ -216,7 +220,9 @@ static const char whole[] =
     "grid:\n  learning_rate: {log: [0.001, 0.1, 3]}\n  batch_size: [32, full]\n  sam_rho: 0.05\n"
     "  zip:\n    - {dropout: [0, 0.5], weight_decay: [0.1, 0]}\n"
     "  exclude:\n    - {batch_size: full, learning_rate: [0.01, 0.1]}\n    - {dropout: 0.5, seed: 1}\n"
-    "sweep: {seeds: 2, output: out/x.h5, progress_s: 1.5, checkpoint_interval_s: 300, threads: 2, save_weights: true}\n";
+    "sweep: {seeds: 2, output: out/x.h5, progress_s: 1.5, checkpoint_interval_s: 300, threads: 2, save_weights: true,\n"
+    "  crash_retries: 4, timeout_retries: 5, memory_retries: 6, trial_memory_mib: 700, trial_time_limit_s: 8,\n"
+    "  trial_silence_s: 9, worker_silence_s: 10, stop_grace_s: 11}\n";
 
 static void good_job(void)
 {
@@ -229,6 +235,9 @@ static void good_job(void)
     CU_ASSERT_STRING_EQUAL(job->output, "some/folder/out/x.h5");
     CU_ASSERT_EQUAL(job->progress_s, 1.5);
     CU_ASSERT_EQUAL(job->checkpoint_interval_s, 300);
+    CU_ASSERT(job->crash_retries == 4 && job->timeout_retries == 5 && job->memory_retries == 6);
+    CU_ASSERT(job->trial_memory_mib == 700 && job->trial_time_limit_s == 8 && job->trial_silence_s == 9);
+    CU_ASSERT(job->worker_silence_s == 10 && job->stop_grace_s == 11);
     CU_ASSERT_EQUAL(job->time_limit_s, 0);
     CU_ASSERT_EQUAL(job->n_axes, 5);
     CU_ASSERT_EQUAL(job->n_excludes, 2);

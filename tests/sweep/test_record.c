@@ -260,7 +260,7 @@ struct bad {
 static const struct bad bads[] = {
     {"status beyond the list", 1, "status", {5}, 8, 1, "field status has a code that is not known"},
     {"negative status", 1, "status", {255, 255, 255, 255, 255, 255, 255, 255}, 8, 1, "field status has a code"},
-    {"stop beyond the list", 1, "stop_reason", {7}, 8, 1, "field stop_reason has a code"},
+    {"stop beyond the list", 1, "stop_reason", {SS_N_STOP}, 8, 1, "field stop_reason has a code"},
     {"real as integer", 1, "lambda_max", {0}, 8, 1, "field lambda_max has another type"},
     {"text as real", 2, "host", {0}, 8, 1, "field host has another type"},
     {"short integer", 1, "epochs", {0}, 4, 1, "field epochs is not 8 bytes long"},
