@@ -16,7 +16,7 @@ job() { # FILE CHECKPOINT_INTERVAL
     cat >"$1" <<EOF
 model: {network: mlp, widths: [32, 32], batch_norm: true}
 data: {dataset: synthetic, synthetic_train: 512, synthetic_test: 64, synthetic_noise: 2}
-training: {max_epochs: 150, batch_size: 32, momentum: 0.9, sam_rho: 0.05, target_train_accuracy: 0, learning_rate: 0.05}
+training: {max_epochs: 600, batch_size: 32, momentum: 0.9, sam_rho: 0.05, target_train_accuracy: 0, learning_rate: 0.05}
 curvature: {curvature_examples: all, track_every_epochs: 10, eigenvalues: 8, curvature_tolerance: 1e-6}
 sweep: {progress_s: 1, checkpoint_interval_s: $2}
 grid: {dropout: [0, 0.3]}

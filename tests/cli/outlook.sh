@@ -26,7 +26,7 @@ has out '8 points, 0 done, 8 to do'
 has out 'corrected by 12 finished points of job.h5'
 
 # status during a run: who runs what since when, and how long it will go on.
-small_job long.yaml 400 '{log: [0.01, 0.3, 8]}' 2
+small_job long.yaml 4000 '{log: [0.01, 0.3, 8]}' 2
 "$program" run long.yaml >run.out 2>run.err &
 pid=$!
 tries=0
