@@ -2,7 +2,7 @@
 # The whole program without a warning under gcc and clang. $1: source root, $2: build folder (for generated headers).
 set -eu
 cd "$1"
-flags="-std=gnu11 -D_GNU_SOURCE -Iinclude -I$2/src -Wall -Wextra -Wshadow -Wconversion -pedantic -Wcast-qual -Wwrite-strings
+flags="-std=gnu11 -D_GNU_SOURCE -Iinclude -I$2/src -I$2/src/app -Wall -Wextra -Wshadow -Wconversion -pedantic -Wcast-qual -Wwrite-strings
        -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith -Wundef -Wformat=2 -Werror -fsyntax-only"
 foreign=$(pkg-config --cflags hdf5 openblas lapacke yaml-0.1 zlib | sed 's/-I/-isystem /g')
 mpi=$(pkg-config --cflags ompi-c 2>/dev/null || pkg-config --cflags mpi-c | sed 's/-I/-isystem /g')
