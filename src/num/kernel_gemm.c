@@ -1,9 +1,10 @@
-/* kernel_gemm.c - C = alpha op(A) op(B) + from, in tiles of C held in registers (Goto & van de Geijn, "Anatomy of
+/* kernel_gemm.c - C = op(A) op(B) + from, in tiles of C held in registers (Goto & van de Geijn, "Anatomy of
  * high-performance matrix multiplication", ACM TOMS 34, 2008), with two departures for the sizes networks have: an operand
  * is packed only where its layout or reuse asks for it, so that a batch of 32 does not pay for packing the weights; and the
  * sum over k is one chain of FMAs per element and block of DEPTH, whatever the tile, so that an element's bits depend on
  * neither m, n, the instruction set's width nor how C is divided among threads. */
 #include "kernels.h"
+#include "transpose.h"
 
 #include <assert.h>
 #include <string.h>
@@ -30,7 +31,7 @@ static _Thread_local ss_real packed_b[COLUMN_BLOCK * DEPTH] __attribute__((align
 /* How the inner loop reads A: `by_row`, element (i,p) at a[i * ld + p]; else at a[p * ld + i]. */
 typedef struct left { const ss_real *a; size_t ld; bool by_row; } left;
 /* Where a tile starts from and goes to. */
-typedef struct target { const ss_real *from; size_t ld_from; ss_real *c; size_t ldc; ss_real alpha; } target;
+typedef struct target { const ss_real *from; size_t ld_from; ss_real *c; size_t ldc; } target;
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -52,12 +53,11 @@ INLINE void tile(const size_t rows, const size_t vectors, const bool by_row, siz
             for (size_t j = 0; j < vectors; j++) sum[i][j] += factor * right[j];
         }
     }
-    const ss_real alpha = t->alpha;
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < vectors; j++) {
             unaligned_vec *c = (unaligned_vec *)(t->c + i * t->ldc + j * LANES);
-            if (t->from) *c = *(const unaligned_vec *)(t->from + i * t->ld_from + j * LANES) + alpha * sum[i][j];
-            else *c = alpha * sum[i][j];
+            if (t->from) *c = *(const unaligned_vec *)(t->from + i * t->ld_from + j * LANES) + sum[i][j];
+            else *c = sum[i][j];
         }
 }
 
@@ -105,7 +105,7 @@ static void edge_tile(size_t rows, size_t columns, size_t skip, size_t k, const 
                       const target *t)
 {
     ss_real whole[ROWS * PANEL] __attribute__((aligned(64)));
-    target inner = {.from = t->from ? whole : NULL, .ld_from = PANEL, .c = whole, .ldc = PANEL, .alpha = t->alpha};
+    target inner = {.from = t->from ? whole : NULL, .ld_from = PANEL, .c = whole, .ldc = PANEL};
     if (t->from) {
         memset(whole, 0, sizeof whole);
         for (size_t i = 0; i < rows; i++) memcpy(whole + i * PANEL + skip, t->from + i * t->ld_from, columns * sizeof *whole);
@@ -126,28 +126,6 @@ static void pack_b(size_t depth, size_t columns, const ss_real *b, size_t ldb, s
     }
     memset(to, 0, depth * PANEL * sizeof *to);
     for (size_t p = 0; p < depth; p++) memcpy(to + p * PANEL, b + p * ldb, columns * sizeof *to);
-}
-
-enum { SIDE = 8 };
-typedef ss_real row8 __attribute__((vector_size(SIDE * sizeof(ss_real))));
-typedef ss_real unaligned_row8 __attribute__((vector_size(SIDE * sizeof(ss_real)), aligned(sizeof(ss_real)), may_alias));
-
-/* One of three rounds of an 8 x 8 transposition: rows `apart` from each other exchange halves of every `a`, `b` pattern. */
-#define EXCHANGE(in, out, i, j, A0, A1, A2, A3, A4, A5, A6, A7, B0, B1, B2, B3, B4, B5, B6, B7) \
-    out[i] = __builtin_shufflevector(in[i], in[j], A0, A1, A2, A3, A4, A5, A6, A7), \
-    out[j] = __builtin_shufflevector(in[i], in[j], B0, B1, B2, B3, B4, B5, B6, B7)
-#define SINGLES(in, out, i, j) EXCHANGE(in, out, i, j, 0, 8, 2, 10, 4, 12, 6, 14, 1, 9, 3, 11, 5, 13, 7, 15)
-#define PAIRS(in, out, i, j) EXCHANGE(in, out, i, j, 0, 1, 8, 9, 4, 5, 12, 13, 2, 3, 10, 11, 6, 7, 14, 15)
-#define FOURS(in, out, i, j) EXCHANGE(in, out, i, j, 0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 12, 13, 14, 15)
-
-INLINE void transpose8(const ss_real *from, size_t ld, ss_real *to, size_t width)
-{
-    row8 a[SIDE], b[SIDE];
-    for (size_t r = 0; r < SIDE; r++) a[r] = *(const unaligned_row8 *)(from + r * ld);
-    SINGLES(a, b, 0, 1), SINGLES(a, b, 2, 3), SINGLES(a, b, 4, 5), SINGLES(a, b, 6, 7);
-    PAIRS(b, a, 0, 2), PAIRS(b, a, 1, 3), PAIRS(b, a, 4, 6), PAIRS(b, a, 5, 7);
-    FOURS(a, b, 0, 4), FOURS(a, b, 1, 5), FOURS(a, b, 2, 6), FOURS(a, b, 3, 7);
-    for (size_t r = 0; r < SIDE; r++) *(unaligned_row8 *)(to + r * width) = b[r];
 }
 
 /* Rows of `from` (n, depth) become columns of `to` (depth, width). */
@@ -239,7 +217,7 @@ static left left_at(const gemm_call *g, const plan *w, const block *k, size_t i)
 static target target_at(const gemm_call *g, const block *k, size_t i, size_t j)
 {
     ss_real *c = g->c + (k->i0 + i) * g->ldc + k->j0 + j;
-    target t = {.from = c, .ld_from = g->ldc, .c = c, .ldc = g->ldc, .alpha = g->alpha};
+    target t = {.from = c, .ld_from = g->ldc, .c = c, .ldc = g->ldc};
     if (k->p0 > 0) return t;
     t.from = g->from ? g->from + (k->i0 + i) * g->ld_from + k->j0 + j : NULL;
     t.ld_from = g->ld_from;

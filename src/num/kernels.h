@@ -8,13 +8,12 @@
 
 #include "sharpsweep/num.h"
 
-/* C (m,n) = alpha op(A) op(B) + from, where `from` is nothing (NULL), C itself or one row added to every row. */
+/* C (m,n) = op(A) op(B) + from, where `from` is nothing (NULL), C itself or one row added to every row. */
 typedef struct gemm_call {
     size_t m, n, k;
     const ss_real *a, *b;
     size_t lda, ldb, ldc;
     bool ta, tb;                  /* stored transposed: A as (k,m), B as (n,k) */
-    ss_real alpha;
     const ss_real *from;
     size_t ld_from;               /* ldc for C, 0 for one row */
     ss_real *c;

@@ -87,11 +87,17 @@ void ss_gemm(ss_transpose ta, ss_transpose tb, size_t m, size_t n, size_t k, dou
              const ss_real *b, size_t ldb, double beta, ss_real *c, size_t ldc)
 {
     if (m == 0 || n == 0) return;
-    if (k == 0 || (beta != 0 && beta != 1)) scale_rows(m, n, beta, c, ldc);
-    if (k == 0) return;
+    if (k == 0 || alpha == 0) {
+        scale_rows(m, n, beta, c, ldc);
+        return;
+    }
+    /* alpha (beta / alpha C + AB): the product itself is only added, so that no compiler may fuse the factor on one
+     * instruction set and not on another. */
+    if (beta != 0 && beta != alpha) scale_rows(m, n, beta / alpha, c, ldc);
     gemm_call call = {.m = m, .n = n, .k = k, .a = a, .b = b, .lda = lda, .ldb = ldb, .ldc = ldc, .ta = ta == SS_TRANSPOSE,
-                      .tb = tb == SS_TRANSPOSE, .alpha = (ss_real)alpha, .from = beta != 0 ? c : NULL, .ld_from = ldc, .c = c};
+                      .tb = tb == SS_TRANSPOSE, .from = beta != 0 ? c : NULL, .ld_from = ldc, .c = c};
     multiply(&call);
+    if (alpha != 1) scale_rows(m, n, alpha, c, ldc);
 }
 
 void ss_gemm_row(ss_transpose ta, ss_transpose tb, size_t m, size_t n, size_t k, const ss_real *a, size_t lda,
@@ -100,6 +106,6 @@ void ss_gemm_row(ss_transpose ta, ss_transpose tb, size_t m, size_t n, size_t k,
     assert(k > 0);
     if (m == 0 || n == 0) return;
     gemm_call call = {.m = m, .n = n, .k = k, .a = a, .b = b, .lda = lda, .ldb = ldb, .ldc = ldc, .ta = ta == SS_TRANSPOSE,
-                      .tb = tb == SS_TRANSPOSE, .alpha = 1, .from = row, .c = c};
+                      .tb = tb == SS_TRANSPOSE, .from = row, .c = c};
     multiply(&call);
 }

@@ -23,6 +23,14 @@ static bool input_of(const ss_window *g, int o, int k, int size, int *i)
     return *i >= 0 && *i < size;
 }
 
+/* Which output position tap k of a dimension joins with input position i, and whether there is one. */
+static bool output_of(const ss_window *g, int i, int k, int out, int *o)
+{
+    int at = i + g->padding - k;
+    *o = at / g->stride;
+    return at >= 0 && at % g->stride == 0 && *o < out;
+}
+
 static size_t pairs_along(const ss_window *g, int out, int size)
 {
     size_t pairs = 0;
@@ -97,16 +105,14 @@ static void data_piece(void *ctx, size_t x)
     const task *k = ctx;
     const ss_window *g = k->g;
     size_t c = (size_t)g->c;
+    int iy = (int)x / g->w, ix = (int)x % g->w, oy, ox;
     bool first = true;
     for (int ky = 0; ky < g->kernel; ky++)
-        for (int kx = 0; kx < g->kernel; kx++)
-            for (int y = 0; y < g->out_h * g->out_w; y++) {
-                int iy, ix;
-                if (!input_of(g, y / g->out_w, ky, g->h, &iy) || !input_of(g, y % g->out_w, kx, g->w, &ix)) continue;
-                if ((size_t)(iy * g->w + ix) != x) continue;
-                data_pair(k, (size_t)y, x, (size_t)(ky * g->kernel + kx), first);
-                first = false;
-            }
+        for (int kx = 0; kx < g->kernel; kx++) {
+            if (!output_of(g, iy, ky, g->out_h, &oy) || !output_of(g, ix, kx, g->out_w, &ox)) continue;
+            data_pair(k, (size_t)(oy * g->out_w + ox), x, (size_t)(ky * g->kernel + kx), first);
+            first = false;
+        }
     for (size_t i = 0; first && !k->add && i < k->n; i++) /* an input that no window reads */
         memset(k->to + (i * (size_t)(g->h * g->w) + x) * c, 0, c * sizeof *k->to);
 }

@@ -158,7 +158,7 @@ static void test_instruction_sets(void)
         for (int layout = 0; layout < 4; layout++) {
             problem p = make(sizes[s], layout);
             gemm_call call = {.m = p.m, .n = p.n, .k = p.k, .a = p.a, .b = p.b, .lda = p.lda, .ldb = p.ldb, .ldc = p.ldc,
-                              .ta = p.ta, .tb = p.tb, .alpha = (ss_real)0.75, .from = p.c, .ld_from = p.ldc, .c = p.c};
+                              .ta = p.ta, .tb = p.tb, .from = p.c, .ld_from = p.ldc, .c = p.c};
             problem other = make(sizes[s], layout);
             ss_kernels_v4.gemm(&call);
             call.from = call.c = other.c;

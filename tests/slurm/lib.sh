@@ -171,5 +171,5 @@ undisturbed() { # FILE WHOLE - all is there, and as if nothing had happened
 }
 # The sweep that most tests disturb: 24 points of some tenths of a second.
 slow_job() { # FILE
-    small_job "$1" "${2:-400}" '{log: [0.01, 0.3, 4]}' 3
+    small_job "$1" "${2:-4000}" '{log: [0.01, 0.3, 4]}' 3
 }

@@ -4,7 +4,7 @@
 # shellcheck source=tests/slurm/lib.sh
 . "$(dirname "$0")/lib.sh"
 start_slurm
-slow_job job.yaml 100000 # no point ends in this test
+slow_job job.yaml 3000000 # no point ends in this test
 submit --time=1 --signal=B:USR1@57 "$scripts/sweep.sbatch" job.yaml
 wait_for 900 grep -q 'requeueing job' "log.$id" || fail "not requeued: $(cat "log.$id")"
 log_has "$id" 'the time is nearly up'
