@@ -56,7 +56,7 @@ static void forward_pair(const task *k, size_t y, size_t x, size_t tap, bool fir
         ss_real *to = k->to + y * out_c;
         bool start = first && t == 0;
         ss_kernel->gemm(&(gemm_call){.m = k->n, .n = out_c, .k = c, .a = k->f[t].x + x * c, .lda = x_ld,
-                                     .b = k->f[t].weight + tap * c * out_c, .ldb = out_c, .alpha = 1,
+                                     .b = k->f[t].weight + tap * c * out_c, .ldb = out_c,
                                      .from = start ? k->bias : to, .ld_from = start ? 0 : y_ld, .c = to, .ldc = y_ld});
     }
 }
@@ -68,7 +68,7 @@ static void data_pair(const task *k, size_t y, size_t x, size_t tap, bool first)
     for (size_t t = 0; t < k->n_terms; t++) {
         ss_real *to = k->to + x * c;
         ss_kernel->gemm(&(gemm_call){.m = k->n, .n = c, .k = out_c, .a = k->f[t].dy + y * out_c, .lda = y_ld,
-                                     .b = k->f[t].weight + tap * c * out_c, .ldb = out_c, .tb = true, .alpha = 1,
+                                     .b = k->f[t].weight + tap * c * out_c, .ldb = out_c, .tb = true,
                                      .from = first && t == 0 && !k->add ? NULL : to, .ld_from = x_ld, .c = to, .ldc = x_ld});
     }
 }
@@ -80,7 +80,7 @@ static void weight_pair(const task *k, size_t y, size_t x, size_t tap, bool firs
     for (size_t t = 0; t < k->n_terms; t++) {
         ss_real *to = k->to + tap * c * out_c;
         ss_kernel->gemm(&(gemm_call){.m = c, .n = out_c, .k = k->n, .ta = true, .a = k->f[t].x + x * c, .lda = x_ld,
-                                     .b = k->f[t].dy + y * out_c, .ldb = y_ld, .alpha = 1,
+                                     .b = k->f[t].dy + y * out_c, .ldb = y_ld,
                                      .from = first && t == 0 ? NULL : to, .ld_from = out_c, .c = to, .ldc = out_c});
     }
 }

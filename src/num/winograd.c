@@ -221,7 +221,7 @@ static void multiply(const layout *l, size_t n, const wino_weights *b, const ss_
                      ss_real *m)
 {
     products p = {{.m = n, .n = b->columns, .k = b->rows, .a = v + b->row, .lda = l->c, .b = u, .ldb = b->columns,
-                   .alpha = 1, .from = add ? m : NULL, .ld_from = b->columns, .c = m, .ldc = b->columns},
+                   .from = add ? m : NULL, .ld_from = b->columns, .c = m, .ldc = b->columns},
                   l->v_plane, l->u_plane, l->m_plane};
     ss_parallel(PLANES, one_product, &p);
 }
@@ -275,7 +275,7 @@ static void collect(const layout *l, size_t n, const wino_weights *b, const ss_r
                     ss_real *u)
 {
     products p = {{.m = b->rows, .n = b->columns, .k = n, .ta = true, .a = v + b->row, .lda = l->c, .b = d + b->column,
-                   .ldb = l->out_c, .alpha = 1, .from = add ? u : NULL, .ld_from = b->columns, .c = u, .ldc = b->columns},
+                   .ldb = l->out_c, .from = add ? u : NULL, .ld_from = b->columns, .c = u, .ldc = b->columns},
                   l->v_plane, l->m_plane, l->u_plane};
     ss_parallel(PLANES, one_product, &p);
 }

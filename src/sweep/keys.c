@@ -53,8 +53,8 @@ static const ss_key table[] = {
     FLOAT(dropout, "0", 0, CLOSED, 1, OPEN, "1", "probability of zeroing a hidden value in training"),
     CHOICE(init, "auto", inits, "initial weights: `pytorch`'s defaults or the `study`'s; `auto`: study for vgg11"),
     CHOICE(loss, "cross_entropy", losses, "mean softmax cross-entropy, or mean of 1/2 ||f(x) - onehot||^2"),
-    CHOICE(numerics, "fast", numerics, "3x3 convolutions by Winograd's algorithm where that pays (rounding of some 1e-6), or "
-        "all by plain GEMM"),
+    CHOICE(numerics, "fast", numerics, "`fast`: our own products, 3x3 convolutions by Winograd's algorithm where that "
+        "pays (rounding of some 1e-6); `exact`: the BLAS library's GEMM alone, whose bits depend on its build and the processor"),
 #undef S
 #define S "data"
     CHOICE(dataset, "fashion-mnist", datasets, "the data set; `idx` reads any four files named as MNIST's"),
