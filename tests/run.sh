@@ -45,7 +45,7 @@ configure build --buildtype=release
 ninja -C build
 for suite in style unit; do phase build $suite; done
 if [ "${1:-}" != --fast ]; then
-    for suite in mpi cli slurm witness bench science fuzz-smoke; do phase build $suite; done
+    for suite in mpi cli slurm witness bench science analysis fuzz-smoke; do phase build $suite; done
     configure build-sanitize --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
     ninja -C build-sanitize
     export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
