@@ -194,5 +194,12 @@ int ss_crew_run(const ss_trial *trial, size_t point, ss_record *record, ss_error
     ss_log(SS_LOG_WARNING, "point %zu ended with train_loss %g and lambda_max %g; it is run once more, to be sure", point,
            record->train_loss, record->lambda_max);
     ss_record_finish(record);
-    return ss_supervisor_run(supervisor, point, &limits, trial->should_stop, trial->ctx, record, error);
+    rc = ss_supervisor_run(supervisor, point, &limits, trial->should_stop, trial->ctx, record, error);
+    if (rc == 0 && is_strange(record)) {
+        record->status = SS_FAILED; /* what is no number is no result: it is counted, told, and tried again by the next run */
+        record->stop_reason = SS_STOP_ERROR;
+        snprintf(record->error, sizeof record->error, "train_loss %g and lambda_max %g, twice: not finite (in curvature)",
+                 record->train_loss, record->lambda_max);
+    }
+    return rc;
 }

@@ -37,6 +37,7 @@ fails() { # KIND PHASE REASON ATTEMPTS TEXT
 fails segv train crash 3 'signal 11'
 fails hang curvature timeout 2 'got nowhere for 1 s'
 fails oom train memory 1 'more than the 150 MiB'
+fails nan curvature error 1 'not finite'
 # A fault that comes once costs a retry and nothing else; a NaN that comes once is found out.
 for kind in abort nan stop; do
     rm -f f.h5* once
