@@ -58,8 +58,8 @@ if have_mpirun; then
     has err 'point 2 failed on rank 2'
     has err 'that was its last attempt'
 
-    # Long points on five ranks: what does it look like from outside?
-    small_job long.yaml 100000 '{log: [0.01, 0.3, 8]}' 10
+    # Points on five ranks so long that none ends here: what does it look like from outside?
+    small_job long.yaml 3000000 '{log: [0.01, 0.3, 8]}' 10
     sh "$mpirun_sh" 5 "$program" run long.yaml -o "$dir/long.h5" >out 2>err &
     job=$!
     tries=0
