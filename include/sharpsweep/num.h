@@ -1,6 +1,6 @@
 /* num.h - floor 1: dense linear algebra, convolution and pooling kernels, Lanczos. Knows no network.
  * Matrices are row-major. Images are NHWC: (examples, height, width, channels). Reductions run in double and in a fixed
- * order, so that the same input gives the same bits whatever else runs. The only folder that includes cblas and lapacke. */
+ * order, so that the same input gives the same bits whatever else runs. The only folder that includes cblas. */
 #ifndef SHARPSWEEP_NUM_H
 #define SHARPSWEEP_NUM_H
 
@@ -76,8 +76,6 @@ void ss_norm_backward(const ss_norm_data *b, const ss_real *k, const ss_real *dy
 void ss_norm_tangent(const ss_norm_data *b, const ss_real *k, const ss_real *tx, ss_real *ty);
 void ss_norm_second_backward(const ss_norm_data *b, const ss_real *k, const ss_real *dy, const ss_real *tdy,
                              const ss_real *tx, bool add, ss_real *tdx);
-/* Eigenvalues, ascending, into w (n); eigenvectors into the columns of a (n,n), which holds the symmetric matrix. 0 or -1. */
-int ss_eigen_symmetric(size_t n, double *a, double *w, ss_error *error);
 const char *ss_blas_describe(void);          /* e.g. "OpenBLAS 0.3.21 ... Haswell" */
 const char *ss_kernels_describe(void);       /* instruction set of our own kernels here: "base", "v3", "v4" (x86-64-v3, ...) */
 

@@ -4,7 +4,7 @@
 
 #include "sharpsweep/num.h"
 
-typedef struct ss_eigen_work { size_t n; double *work; int *integers; } ss_eigen_work;
+typedef struct ss_eigen_work { size_t n; double *off; } ss_eigen_work;
 
 int ss_eigen_work_init(ss_eigen_work *work, size_t n, ss_error *error); /* for matrices up to (n,n) */
 void ss_eigen_work_finish(ss_eigen_work *work);                         /* a zeroed one is fine */

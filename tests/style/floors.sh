@@ -15,7 +15,8 @@ allowed() {
 # Foreign headers and the one folder each belongs to.
 foreign() {
     case $1 in
-    cblas.h | lapacke.h) echo num ;;
+    cblas.h) echo num ;;
+    lapacke.h) echo "no floor, the tests" ;;
     yaml.h) echo sweep ;;
     zlib.h) echo data ;;
     hdf5*.h | H5*.h) echo store ;;

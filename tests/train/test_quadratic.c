@@ -2,6 +2,7 @@
  * On it gradient descent and its momentum variants are stable exactly up to their edges, and SAM ends in a 2-cycle on the
  * top eigenvector whose amplitude is known (Long & Bartlett 2023; Bartlett, Long & Bousquet 2023). */
 #include "fixture.h"
+#include "lapack.h"
 
 enum { PIXELS = 16, D = PIXELS + 1 };
 
@@ -18,7 +19,7 @@ static double dense_lambda(const ss_dataset *data)
                 double xi = i < PIXELS ? (double)x[e * PIXELS + i] : 1, xj = j < PIXELS ? (double)x[e * PIXELS + j] : 1;
                 a[i * D + j] += xi * xj / N_TRAIN;
             }
-    CU_ASSERT_EQUAL_FATAL(ss_eigen_symmetric(D, a, w, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(lapack_eigen(D, a, w), 0);
     return w[D - 1];
 }
 
