@@ -461,7 +461,7 @@ static void measured_share(void)
     bench b;
     ss_record r;
     bench_open(&b, DATA "model: {network: mlp, widths: [64, 64]}\n"
-               "training: {max_epochs: 100000, max_steps: 60000, batch_size: 8, target_train_accuracy: 0, momentum: 0.9,"
+               "training: {max_epochs: 100000, max_steps: 240000, batch_size: 8, target_train_accuracy: 0, momentum: 0.9,"
                " evaluate_every_epochs: 100}\ncurvature: {curvature_examples: 64}\nsweep: {checkpoint_interval_s: 1e-6}\n");
     ss_log_configure(SS_LOG_DEBUG, NULL);
     ss_log_set_sink(read_cost, NULL);
