@@ -81,7 +81,7 @@ send() { # SIGNAL ROLE - to one process of that role, or to all for `any`; sets 
     draw "$n"
     [ "$2" = any ] || hit=$(echo "$hit" | sed -n "$((drawn + 1))p")
     # shellcheck disable=SC2086
-    kill -s "$1" $hit 2>/dev/null
+    kill -s "$1" $hit 2>/dev/null || [ "$2" = any ] # of all, some may just have gone by themselves
 }
 happened() { # NAME
     n_faults=$((n_faults + 1))
