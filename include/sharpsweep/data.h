@@ -21,7 +21,7 @@ typedef struct ss_dataset {
                                                 chosen pixels and labels, mean and inv_std */
 } ss_dataset;
 
-/* What to load. `name` is a row of the loader table (ss_dataset_names): fashion-mnist, idx (any four files named as
+/* What to load. `name` is a row of the loader table: fashion-mnist, idx (any four files named as
  * MNIST's, plain or .gz), cifar10, cifar100, synthetic. */
 typedef struct ss_data_options {
     const char *name;
@@ -40,7 +40,6 @@ typedef struct ss_data_options {
 /* NULL and one sentence naming file, value and what was expected on anything missing, truncated, oversized or foreign. */
 ss_dataset *ss_dataset_load(const ss_data_options *options, ss_error *error);
 void ss_dataset_destroy(ss_dataset *data);
-const char *const *ss_dataset_names(void);   /* NULL-terminated */
 
 /* Gathers examples index[0..n-1] of a split: x (n, h, w, c) = (pixel/255 - mean) * inv_std, label (n). index NULL: first,
  * first+1, ... */

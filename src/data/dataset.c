@@ -18,13 +18,6 @@ static const ss_loader loaders[] = {
 };
 enum { N_LOADERS = sizeof loaders / sizeof *loaders };
 
-const char *const *ss_dataset_names(void)
-{
-    static const char *names[N_LOADERS + 1];
-    for (size_t i = 0; i < N_LOADERS; i++) names[i] = loaders[i].name;
-    return names;
-}
-
 static const ss_loader *find_loader(const char *name, ss_error *error)
 {
     char known[256] = "";

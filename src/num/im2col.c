@@ -32,7 +32,7 @@ static size_t tile_lines(const ss_window *g)
     return by_cache > by_rows ? by_cache : by_rows;
 }
 
-size_t ss_im2col_work(const ss_window *g)
+static size_t work_of(const ss_window *g)
 {
     return is_plain(g) || g->out_w <= 0 ? 0 : tile_lines(g) * (size_t)g->out_w * row_length(g);
 }
@@ -40,7 +40,7 @@ size_t ss_im2col_work(const ss_window *g)
 /* A run of output lines [first, first + lines) of the batch: its rows of y, and its col. */
 typedef struct tile { const ss_window *g; size_t n, first, lines, rows; const ss_real *x; ss_real *dx, *col; } tile;
 
-static size_t total_lines(const ss_window *g, size_t n) { return n * (size_t)g->out_h; }
+static size_t total_lines(const ss_window *g, size_t n) { return g->out_w > 0 ? n * (size_t)g->out_h : 0; }
 
 static tile tile_at(const ss_window *g, size_t n, size_t first, ss_real *col)
 {
@@ -91,8 +91,8 @@ static void product(const ss_window *g, ss_transpose ta, ss_transpose tb, size_t
     (g->exact ? ss_gemm_blas : ss_gemm)(ta, tb, m, n, k, 1, a, lda, b, ldb, beta, c, n);
 }
 
-void ss_im2col_forward(const ss_window *g, size_t n, size_t n_terms, const ss_factors *f, const ss_real *bias, ss_real *y,
-                       ss_real *work)
+static void forward(const ss_window *g, size_t n, size_t n_terms, const ss_factors *f, const ss_real *bias, ss_real *y,
+                    ss_real *work)
 {
     size_t k = row_length(g), out_c = (size_t)g->out_c;
     for (size_t first = 0; first < total_lines(g, n);) {
@@ -110,8 +110,8 @@ void ss_im2col_forward(const ss_window *g, size_t n, size_t n_terms, const ss_fa
     }
 }
 
-void ss_im2col_backward_data(const ss_window *g, size_t n, size_t n_terms, const ss_factors *f, double beta, ss_real *dx,
-                             ss_real *work)
+static void backward_data(const ss_window *g, size_t n, size_t n_terms, const ss_factors *f, double beta, ss_real *dx,
+                          ss_real *work)
 {
     size_t k = row_length(g), out_c = (size_t)g->out_c;
     bool plain = is_plain(g);
@@ -126,11 +126,11 @@ void ss_im2col_backward_data(const ss_window *g, size_t n, size_t n_terms, const
     }
 }
 
-void ss_im2col_backward_weight(const ss_window *g, size_t n, size_t n_terms, const ss_factors *f, ss_real *dweight,
-                               ss_real *work)
+static void backward_weight(const ss_window *g, size_t n, size_t n_terms, const ss_factors *f, ss_real *dweight,
+                            ss_real *work)
 {
     size_t k = row_length(g), out_c = (size_t)g->out_c;
-    if (n == 0) memset(dweight, 0, k * out_c * sizeof *dweight); /* the gradient of no example */
+    if (total_lines(g, n) == 0) memset(dweight, 0, k * out_c * sizeof *dweight); /* no example, or no position */
     for (size_t first = 0; first < total_lines(g, n);) {
         tile t = tile_at(g, n, first, work);
         for (size_t i = 0; i < n_terms; i++)
@@ -139,3 +139,5 @@ void ss_im2col_backward_weight(const ss_window *g, size_t n, size_t n_terms, con
         first += t.lines;
     }
 }
+
+const conv_way ss_im2col = {"im2col", work_of, forward, backward_data, backward_weight};

@@ -31,7 +31,9 @@ INLINE void add(const bool positive, size_t n, const ss_real *restrict a, const 
 
 void KERNEL(add)(size_t n, const ss_real *restrict a, const ss_real *restrict b, bool positive, ss_real *restrict y)
 {
-    if (y == b)
+    if (y == b && positive)
+        for (size_t i = 0; i < n; i++) y[i] = relu(y[i] + a[i]);
+    else if (y == b)
         for (size_t i = 0; i < n; i++) y[i] += a[i];
     else if (positive) add(true, n, a, b, y);
     else add(false, n, a, b, y);

@@ -4,26 +4,20 @@
  * sum over k is one chain of FMAs per element and block of DEPTH, whatever the tile, so that an element's bits depend on
  * neither m, n, the instruction set's width nor how C is divided among threads. */
 #include "kernels.h"
+#include "lanes.h"
 #include "transpose.h"
 
 #include <assert.h>
-#include <string.h>
 
 #if defined(__AVX512F__)
-enum { VECTOR_BYTES = 64, ROWS = 12 };
-#elif defined(__AVX__)
-enum { VECTOR_BYTES = 32, ROWS = 6 };
+enum { ROWS = 12 };
 #else
-enum { VECTOR_BYTES = 16, ROWS = 6 };
+enum { ROWS = 6 };
 #endif
 
 /* A tile is ROWS x (PANEL columns); DEPTH x PANEL of B stay in the first-level cache, ROW_BLOCK x DEPTH of A and
  * DEPTH x COLUMN_BLOCK of B in the second. */
-enum { LANES = VECTOR_BYTES / sizeof(ss_real), VECTORS = 2, PANEL = VECTORS * LANES, DEPTH = 512, ROW_BLOCK = 96,
-       COLUMN_BLOCK = 512 };
-
-typedef ss_real vec __attribute__((vector_size(VECTOR_BYTES)));
-typedef ss_real unaligned_vec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(ss_real)), may_alias));
+enum { VECTORS = 2, PANEL = VECTORS * LANES, DEPTH = 512, ROW_BLOCK = 96, COLUMN_BLOCK = 512 };
 
 static _Thread_local ss_real packed_a[ROW_BLOCK * DEPTH] __attribute__((aligned(64)));
 static _Thread_local ss_real packed_b[COLUMN_BLOCK * DEPTH] __attribute__((aligned(64)));
@@ -32,8 +26,6 @@ static _Thread_local ss_real packed_b[COLUMN_BLOCK * DEPTH] __attribute__((align
 typedef struct left { const ss_real *a; size_t ld; bool by_row; } left;
 /* Where a tile starts from and goes to. */
 typedef struct target { const ss_real *from; size_t ld_from; ss_real *c; size_t ldc; } target;
-
-#define INLINE static inline __attribute__((always_inline))
 
 /* rows, vectors and by_row are constants where this is called: everything unrolls into registers. */
 INLINE void tile(const size_t rows, const size_t vectors, const bool by_row, size_t k, const left *l, const ss_real *b,
@@ -46,7 +38,7 @@ INLINE void tile(const size_t rows, const size_t vectors, const bool by_row, siz
         for (size_t j = 0; j < vectors; j++) sum[i][j] = (vec){0};
     for (size_t p = 0; p < k; p++, b += ldb) {
         vec right[VECTORS];
-        for (size_t j = 0; j < vectors; j++) right[j] = *(const unaligned_vec *)(b + j * LANES);
+        for (size_t j = 0; j < vectors; j++) right[j] = load(b + j * LANES);
 #pragma GCC unroll 16
         for (size_t i = 0; i < rows; i++) {
             const ss_real factor = by_row ? a[i * ld + p] : a[p * ld + i];
@@ -55,9 +47,9 @@ INLINE void tile(const size_t rows, const size_t vectors, const bool by_row, siz
     }
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < vectors; j++) {
-            unaligned_vec *c = (unaligned_vec *)(t->c + i * t->ldc + j * LANES);
-            if (t->from) *c = *(const unaligned_vec *)(t->from + i * t->ld_from + j * LANES) + sum[i][j];
-            else *c = sum[i][j];
+            ss_real *c = t->c + i * t->ldc + j * LANES;
+            if (t->from) store(c, load(t->from + i * t->ld_from + j * LANES) + sum[i][j]);
+            else store(c, sum[i][j]);
         }
 }
 
@@ -121,7 +113,7 @@ static void pack_b(size_t depth, size_t columns, const ss_real *b, size_t ldb, s
 {
     if (columns == PANEL) {
         for (size_t p = 0; p < depth; p++, b += ldb, to += PANEL)
-            for (size_t j = 0; j < VECTORS; j++) *(vec *)(to + j * LANES) = *(const unaligned_vec *)(b + j * LANES);
+            for (size_t j = 0; j < VECTORS; j++) store(to + j * LANES, load(b + j * LANES));
         return;
     }
     memset(to, 0, depth * PANEL * sizeof *to);

@@ -26,8 +26,6 @@ static span window_span(const ss_window *g, int oy, int ox)
 static size_t image_size(const ss_window *g) { return (size_t)g->h * (size_t)g->w * (size_t)g->c; }
 static size_t offset_of(const ss_window *g, int y, int x) { return ((size_t)y * (size_t)g->w + (size_t)x) * (size_t)g->c; }
 
-INLINE vec loaded(const ss_real *x) { return *(const unaligned_vec *)x; }
-INLINE void put(ss_real *to, vec v) { *(unaligned_vec *)to = v; }
 INLINE places placed(const uint32_t *at) { return __builtin_convertvector(*(const stored *)at, places); }
 INLINE vec chosen(places which, vec a, vec b) { return (vec)((which & (places)a) | (~which & (places)b)); }
 static const place count[] __attribute__((aligned(64))) = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -40,17 +38,17 @@ INLINE places one_place(size_t offset, places lane) { return lane + (place)offse
 INLINE void max_lanes(const ss_window *g, const span *s, size_t channel, const ss_real *x, ss_real *y, uint32_t *argmax)
 {
     size_t first = offset_of(g, s->y0, s->x0);
-    vec best = loaded(x + first + channel);
+    vec best = load(x + first + channel);
     places lane = lanes_from(channel), at = one_place(first, lane);
     for (int iy = s->y0; iy < s->y1; iy++)
         for (int ix = s->x0; ix < s->x1; ix++) {
             size_t offset = offset_of(g, iy, ix);
-            vec v = loaded(x + offset + channel);
+            vec v = load(x + offset + channel);
             places here = one_place(offset, lane), wins = (places)(v > best) | (places)(v != v);
             best = chosen(wins, v, best);
             at = (wins & here) | (~wins & at);
         }
-    put(y + channel, best);
+    store(y + channel, best);
     *(stored *)(argmax + channel) = __builtin_convertvector(at, stored);
 }
 
@@ -87,9 +85,9 @@ INLINE void gather_lanes(const ss_window *g, const span *s, size_t channel, cons
     for (int iy = s->y0; iy < s->y1; iy++)
         for (int ix = s->x0; ix < s->x1; ix++) {
             size_t offset = offset_of(g, iy, ix);
-            sum |= (at == one_place(offset, lane)) & (places)loaded(x + offset + channel);
+            sum |= (at == one_place(offset, lane)) & (places)load(x + offset + channel);
         }
-    put(y + channel, (vec)sum);
+    store(y + channel, (vec)sum);
 }
 
 void KERNEL(max_pool_gather)(const ss_window *g, size_t n, const ss_real *x, const uint32_t *argmax, ss_real *y)
@@ -108,13 +106,13 @@ void KERNEL(max_pool_gather)(const ss_window *g, size_t n, const ss_real *x, con
 INLINE void scatter_lanes(const ss_window *g, const span *s, bool add, size_t channel, const ss_real *dy,
                           const uint32_t *argmax, ss_real *dx)
 {
-    places lane = lanes_from(channel), at = placed(argmax + channel), delta = (places)loaded(dy + channel);
+    places lane = lanes_from(channel), at = placed(argmax + channel), delta = (places)load(dy + channel);
     for (int iy = s->y0; iy < s->y1; iy++)
         for (int ix = s->x0; ix < s->x1; ix++) {
             size_t offset = offset_of(g, iy, ix);
             ss_real *to = dx + offset + channel;
             vec part = (vec)((at == one_place(offset, lane)) & delta);
-            put(to, add ? loaded(to) + part : part);
+            store(to, add ? load(to) + part : part);
         }
 }
 

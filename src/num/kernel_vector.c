@@ -35,20 +35,6 @@ void KERNEL(round)(size_t n, const double *restrict sum, double scale, ss_real *
     for (size_t i = 0; i < n; i++) x[i] = (ss_real)(scale * sum[i]);
 }
 
-/* x - x is 0 where x is finite, NaN where it is not. Blocks, so that a long vector is left soon after the first NaN and
- * the loop inside has no branch. */
-void KERNEL(finite)(size_t n, const ss_real *x, bool *finite)
-{
-    enum { BLOCK = 4096 };
-    *finite = true;
-    for (size_t start = 0; start < n && *finite; start += BLOCK) {
-        size_t end = n - start < BLOCK ? n : start + BLOCK;
-        int bad = 0;
-        for (size_t i = start; i < end; i++) bad |= (x[i] - x[i]) != 0;
-        *finite = !bad;
-    }
-}
-
 /* ---- steps of an optimiser ------------------------------------------------------------------------------- */
 /* One run of elements with everything known at compile time but the numbers; returns whether all w are finite. */
 INLINE int descend(const bool momentum, const bool nesterov, size_t n, const ss_descent *d, const ss_real *restrict g,

@@ -1,25 +1,12 @@
 /* kernel_winograd.c - the transforms of Winograd's F(4x4, 3x3); see winograd.c for what they are for. Each is an elementwise
  * function of vectors over channels: a lane's operations do not depend on the vector's width. */
 #include "kernels.h"
+#include "lanes.h"
 #include "transpose.h"
 
-#if defined(__AVX512F__)
-enum { VECTOR_BYTES = 64 };
-#elif defined(__AVX__)
-enum { VECTOR_BYTES = 32 };
-#else
-enum { VECTOR_BYTES = 16 };
-#endif
-enum { OUT = 4, IN = 6, PLANES = IN * IN, TAPS = 9, LANES = VECTOR_BYTES / sizeof(ss_real), CHUNK = 64 / sizeof(ss_real) };
+enum { OUT = 4, IN = 6, PLANES = IN * IN, TAPS = 9, CHUNK = 64 / sizeof(ss_real) };
 
-typedef ss_real vec __attribute__((vector_size(VECTOR_BYTES)));
-typedef ss_real unaligned_vec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(ss_real)), may_alias));
-
-#define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
-
-INLINE vec load(const ss_real *p) { return *(const unaligned_vec *)p; }
-INLINE void store(ss_real *p, vec v) { *(unaligned_vec *)p = v; }
 
 /* ---- the one-dimensional maps, on elements `s` apart ------------------------------------------------------------------ */
 INLINE void map_bt(const vec *d, size_t s, vec *o) /* B' : 6 -> 6 */
@@ -127,34 +114,21 @@ UNROLL
         for (uintptr_t b = 0; b < OUT; b++) __builtin_prefetch((const void *)(from + a * row + ((uintptr_t)columns + b) * ld));
 }
 
-INLINE void input_tile(const bool whole, const wino_tiles *t, const patch *p, const ss_real *image, ss_real *planes)
-{
-    for (size_t j = 0; j < t->c; j += LANES) {
-        vec d[PLANES];
-        prefetch_next(IN, IN, t, image + p->at + j);
-        load_patch(whole, IN, t, p, image + j, d);
-UNROLL
-        for (size_t b = 0; b < IN; b++) map_bt(d + b, IN, d + b);
-UNROLL
-        for (size_t a = 0; a < IN; a++) {
-            map_bt(d + a * IN, 1, d + a * IN);
-UNROLL
-            for (size_t b = 0; b < IN; b++) store(planes + (a * IN + b) * t->plane + j, d[a * IN + b]);
-        }
-    }
-}
+/* The input's patches are IN wide and high, the delta's OUT; both have IN x IN planes. */
+typedef void map(const vec *d, size_t s, vec *o);
 
-INLINE void delta_tile(const bool whole, const wino_tiles *t, const patch *p, const ss_real *image, ss_real *planes)
+INLINE void tile_to_planes(const bool whole, const int size, map *one, const wino_tiles *t, const patch *p,
+                           const ss_real *image, ss_real *planes)
 {
     for (size_t j = 0; j < t->c; j += LANES) {
         vec d[PLANES];
-        prefetch_next(OUT, OUT, t, image + p->at + j);
-        load_patch(whole, OUT, t, p, image + j, d);
+        prefetch_next(size, size, t, image + p->at + j);
+        load_patch(whole, size, t, p, image + j, d);
 UNROLL
-        for (size_t b = 0; b < OUT; b++) map_a(d + b, IN, d + b);
+        for (size_t b = 0; b < (size_t)size; b++) one(d + b, IN, d + b);
 UNROLL
         for (size_t a = 0; a < IN; a++) {
-            map_a(d + a * IN, 1, d + a * IN);
+            one(d + a * IN, 1, d + a * IN);
 UNROLL
             for (size_t b = 0; b < IN; b++) store(planes + (a * IN + b) * t->plane + j, d[a * IN + b]);
         }
@@ -187,31 +161,32 @@ UNROLL
     }
 }
 
-enum { ALL_IN = (1 << IN) - 1, ALL_OUT = (1 << OUT) - 1 };
+static bool is_whole(const patch *p, int size) { return (p->rows & p->columns) == (1u << size) - 1; }
+
+INLINE void to_planes(const int size, map *one, const wino_tiles *t, const ss_real *image, ss_real *planes)
+{
+    for (size_t i = 0; i < t->n; i++, planes += t->c) {
+        patch p = patch_of(t, t->first + i, size);
+        if (is_whole(&p, size)) tile_to_planes(true, size, one, t, &p, image, planes);
+        else tile_to_planes(false, size, one, t, &p, image, planes);
+    }
+}
 
 void KERNEL(wino_input)(const wino_tiles *t, const ss_real *image, ss_real *planes)
 {
-    for (size_t i = 0; i < t->n; i++, planes += t->c) {
-        patch p = patch_of(t, t->first + i, IN);
-        if ((p.rows & p.columns) == ALL_IN) input_tile(true, t, &p, image, planes);
-        else input_tile(false, t, &p, image, planes);
-    }
+    to_planes(IN, map_bt, t, image, planes);
 }
 
 void KERNEL(wino_delta)(const wino_tiles *t, const ss_real *image, ss_real *planes)
 {
-    for (size_t i = 0; i < t->n; i++, planes += t->c) {
-        patch p = patch_of(t, t->first + i, OUT);
-        if ((p.rows & p.columns) == ALL_OUT) delta_tile(true, t, &p, image, planes);
-        else delta_tile(false, t, &p, image, planes);
-    }
+    to_planes(OUT, map_a, t, image, planes);
 }
 
 void KERNEL(wino_output)(const wino_tiles *t, const ss_real *planes, const ss_real *bias, bool add, ss_real *image)
 {
     for (size_t i = 0; i < t->n; i++, planes += t->c) {
         patch p = patch_of(t, t->first + i, OUT);
-        if ((p.rows & p.columns) == ALL_OUT) output_tile(true, t, &p, planes, bias, add, image);
+        if (is_whole(&p, OUT)) output_tile(true, t, &p, planes, bias, add, image);
         else output_tile(false, t, &p, planes, bias, add, image);
     }
 }

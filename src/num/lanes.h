@@ -24,6 +24,8 @@ typedef ss_real narrow __attribute__((vector_size(WIDE * sizeof(ss_real)), align
 
 #define INLINE static inline __attribute__((always_inline))
 
+INLINE vec load(const ss_real *p) { return *(const unaligned_vec *)p; }
+INLINE void store(ss_real *p, vec v) { *(unaligned_vec *)p = v; }
 INLINE wide widened(const ss_real *x) { return __builtin_convertvector(*(const narrow *)x, wide); }
 
 /* sum += x . y over SUM_LANES elements */

@@ -133,20 +133,34 @@ static void weight_piece(void *ctx, size_t tap)
     if (first) memset(k->to + tap * size, 0, size * sizeof *k->to); /* a tap that only ever meets padding */
 }
 
-void ss_position_forward(const ss_window *g, size_t n, size_t n_terms, const ss_factors *f, const ss_real *bias, ss_real *y)
+static void forward(const ss_window *g, size_t n, size_t n_terms, const ss_factors *f, const ss_real *bias, ss_real *y,
+                    ss_real *work)
 {
+    (void)work;
     task k = {g, n, n_terms, f, bias, y, false};
     ss_parallel((size_t)(g->out_h * g->out_w), forward_piece, &k);
 }
 
-void ss_position_backward_data(const ss_window *g, size_t n, size_t n_terms, const ss_factors *f, double beta, ss_real *dx)
+static void backward_data(const ss_window *g, size_t n, size_t n_terms, const ss_factors *f, double beta, ss_real *dx,
+                          ss_real *work)
 {
+    (void)work;
     task k = {g, n, n_terms, f, NULL, dx, beta != 0};
     ss_parallel((size_t)(g->h * g->w), data_piece, &k);
 }
 
-void ss_position_backward_weight(const ss_window *g, size_t n, size_t n_terms, const ss_factors *f, ss_real *dweight)
+static void backward_weight(const ss_window *g, size_t n, size_t n_terms, const ss_factors *f, ss_real *dweight,
+                            ss_real *work)
 {
+    (void)work;
     task k = {g, n, n_terms, f, NULL, dweight, false};
     ss_parallel((size_t)(g->kernel * g->kernel), weight_piece, &k);
 }
+
+static size_t no_work(const ss_window *g)
+{
+    (void)g;
+    return 0;
+}
+
+const conv_way ss_position = {"position", no_work, forward, backward_data, backward_weight};

@@ -27,13 +27,6 @@ void ss_scale(size_t n, double a, ss_real *x) { ss_kernel->scale(n, a, x); }
 void ss_accumulate(size_t n, const ss_real *x, double *sum) { ss_kernel->accumulate(n, x, sum); }
 void ss_round(size_t n, const double *sum, double scale, ss_real *x) { ss_kernel->round(n, sum, scale, x); }
 
-bool ss_all_finite(size_t n, const ss_real *x)
-{
-    bool finite;
-    ss_kernel->finite(n, x, &finite);
-    return finite;
-}
-
 bool ss_descend(size_t n, const ss_descent *d, const ss_real *g, ss_real *w, ss_real *v, double *norm)
 {
     bool finite;

@@ -79,7 +79,7 @@ static size_t work_of(const layout *l)
     return PLANES * (MAX_TERMS * l->v_plane + kept_terms(l) * (l->m_plane + l->u_plane));
 }
 
-size_t ss_winograd_work(const ss_window *g)
+static size_t most_work(const ss_window *g)
 {
     layout on = lay_out(g, 0, false), back = lay_out(g, 0, true); /* of groups as large as they get */
     return work_of(&on) > work_of(&back) ? work_of(&on) : work_of(&back);
@@ -253,16 +253,16 @@ static void convolve(const task *k, size_t n, ss_real *work)
         convolve_group(k, &l, &p, first, least(l.group, l.total - first));
 }
 
-void ss_winograd_forward(const ss_window *g, size_t n, size_t n_terms, const ss_factors *f, const ss_real *bias, ss_real *y,
-                         ss_real *work)
+static void forward(const ss_window *g, size_t n, size_t n_terms, const ss_factors *f, const ss_real *bias, ss_real *y,
+                    ss_real *work)
 {
     task k = {.g = g, .n_terms = n_terms, .bias = bias, .y = y};
     for (size_t t = 0; t < n_terms; t++) k.image[t] = f[t].x, k.weight[t] = f[t].weight;
     convolve(&k, n, work);
 }
 
-void ss_winograd_backward_data(const ss_window *g, size_t n, size_t n_terms, const ss_factors *f, double beta, ss_real *dx,
-                               ss_real *work)
+static void backward_data(const ss_window *g, size_t n, size_t n_terms, const ss_factors *f, double beta, ss_real *dx,
+                          ss_real *work)
 {
     task k = {.g = g, .n_terms = n_terms, .back = true, .add = beta != 0, .y = dx};
     for (size_t t = 0; t < n_terms; t++) k.image[t] = f[t].dy, k.weight[t] = f[t].weight;
@@ -300,8 +300,8 @@ static void collect_group(const ss_window *g, const layout *l, const planes *p, 
 }
 
 /* Large groups take one term at a time: two together would leave the caches. */
-void ss_winograd_backward_weight(const ss_window *g, size_t n, size_t n_terms, const ss_factors *f, ss_real *dweight,
-                                 ss_real *work)
+static void backward_weight(const ss_window *g, size_t n, size_t n_terms, const ss_factors *f, ss_real *dweight,
+                            ss_real *work)
 {
     layout l = lay_out(g, n, false);
     planes p = place_planes(&l, work);
@@ -310,3 +310,5 @@ void ss_winograd_backward_weight(const ss_window *g, size_t n, size_t n_terms, c
         for (size_t first = 0; first < l.total; first += l.group)
             collect_group(g, &l, &p, together, f + t, first, least(l.group, l.total - first), t == 0 && first == 0, dweight);
 }
+
+const conv_way ss_winograd = {"winograd", most_work, forward, backward_data, backward_weight};

@@ -1,17 +1,6 @@
 /* test_dataset.c - the table of data sets, and the digest that signs what was loaded. */
 #include "files.h"
 
-static void names(void)
-{
-    static const char *const expected[] = {"fashion-mnist", "idx", "cifar10", "cifar100", "synthetic"};
-    const char *const *name = ss_dataset_names();
-    for (size_t i = 0; i < 5; i++) {
-        CU_ASSERT_PTR_NOT_NULL_FATAL(name[i]);
-        CU_ASSERT_STRING_EQUAL(name[i], expected[i]);
-    }
-    CU_ASSERT_PTR_NULL(name[5]);
-}
-
 static void unknown_names(void)
 {
     strcpy(folder, "\1");
@@ -84,7 +73,6 @@ static void digest_tells_apart(void)
 }
 
 static const ss_case cases[] = {
-    {"names", names},
     {"unknown names", unknown_names},
     {"the digest is as described", digest_is_as_described},
     {"the digest tells apart", digest_tells_apart},

@@ -279,6 +279,23 @@ static void test_empty_batch(void)
     }
 }
 
+/* A kernel that fits one way but not the other, so that there are output lines of no position: no convolution at all. */
+static void test_no_position(void)
+{
+    static const geometry none[] = {{2, 8, 2, 3, 4, 3, 1, 0}, {2, 2, 8, 3, 4, 3, 1, 0}, {9, 8, 2, 16, 16, 3, 1, 0},
+                                    {9, 2, 8, 16, 16, 3, 1, 0}, {2, 4, 1, 3, 4, 2, 2, 0}};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        for (int exact = 0; exact < 2; exact++) {
+            setup s = make(&none[i]);
+            s.g.exact = exact;
+            CU_ASSERT_EQUAL(s.n_y, 0);
+            run_all(&s, s.n);
+            for (size_t j = 0; j < s.n_x; j++) CU_ASSERT(s.dx[j] == 0);
+            for (size_t j = 0; j < s.n_weight; j++) CU_ASSERT(s.dweight[j] == 0);
+            drop(&s);
+        }
+}
+
 static void test_window_out(void)
 {
     static const int rows[][5] = { /* size, kernel, stride, padding, out */
@@ -346,6 +363,7 @@ static const ss_case cases[] = {
     {"same input, same bits, any number of threads", test_same_bits},
     {"v3 and v4: the same bits", test_same_bits_by_isa},
     {"no examples", test_empty_batch},
+    {"no output position", test_no_position},
     {"work is bounded", test_work_is_bounded},
     {"which method when", test_rule},
 };

@@ -48,6 +48,9 @@ static void test_sums_and_masks(void)
         memcpy(y, old, n * sizeof *y);
         ss_add(n, a, y, false, y);
         for (size_t i = 0; i < n; i++) wrong += y[i] != a[i] + old[i];
+        memcpy(y, old, n * sizeof *y);
+        ss_add(n, a, y, true, y);
+        for (size_t i = 0; i < n; i++) wrong += y[i] != (a[i] + old[i] > 0 ? a[i] + old[i] : 0);
         ss_mask(n, a, b, false, y);
         for (size_t i = 0; i < n; i++) wrong += y[i] != a[i] * b[i];
         memcpy(y, old, n * sizeof *y);

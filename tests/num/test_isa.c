@@ -48,7 +48,6 @@ static void vectors(const ss_kernels *k, size_t n, state *s)
     k->scale(n, 0.3, s->v[3]);
     k->accumulate(n, s->v[0], s->sum + 16);
     k->round(n, s->sum + 16, 0.1, s->v[4]);
-    k->finite(n, s->v[0], &s->flag);
     k->descend(n, &plain, s->v[0], s->v[5], s->v[6], s->sum + 3, &s->flag);
     k->descend(n, &momentum, s->v[0], s->v[5], s->v[6], s->sum + 4, &s->flag);
     k->descend(n, &nesterov, s->v[0], s->v[5], s->v[6], s->sum + 5, &s->flag);

@@ -164,6 +164,27 @@ static void test_sums(void)
         }
 }
 
+/* Of a batch as large as they get (1000 images of 32x32): blocks of eight rows are summed in ss_real, their sums in double,
+ * so that the error stays within ss_real's rounding of what such a sum is, sqrt(rows) times its terms. */
+static void test_long_sums(void)
+{
+    fixture f = make(1000 * 32 * 32, 2, false);
+    double sum[10], few = by_precision(2e-7, 1e-12);
+    ss_norm_second_sums(&f.b, f.dy, f.tdy, f.tx, sum);
+    for (size_t j = 0; j < 2; j++) {
+        double want[5] = {0}, square[5] = {0}, first[4];
+        for (size_t e = j; e < f.n; e += 2) {
+            double h = (double)f.b.xhat[e], d = (double)f.dy[e], t = (double)f.tdy[e];
+            double part[] = {d, d * h, t, t * h, d * (double)f.tx[e]};
+            for (int k = 0; k < 5; k++) want[k] += part[k], square[k] += part[k] * part[k];
+        }
+        for (size_t k = 0; k < 5; k++) SS_ASSERT_NEAR(sum[2 * k + j], want[k], few, sqrt(square[k]));
+        ss_norm_sums(&f.b, true, f.dy, first, first + 2);
+        for (size_t k = 0; k < 2; k++) SS_ASSERT_NEAR(first[2 * k + j], want[k], few, sqrt(square[k]));
+    }
+    finish(&f);
+}
+
 static void test_passes(void)
 {
     for (size_t s = 0; s < N_SIZES; s++)
@@ -194,7 +215,7 @@ static void test_passes(void)
 static const ss_case cases[] = {
     {"mean and variance in one pass", test_moments}, {"forward, in place or not", test_forward},
     {"the gate is forward's", test_gate},            {"sums", test_sums},
-    {"backward, tangent, its backward", test_passes},
+    {"sums over a large batch", test_long_sums},      {"backward, tangent, its backward", test_passes},
 };
 
 SS_SUITE("num/norm", cases)

@@ -62,33 +62,10 @@ static void test_updates(void)
     }
 }
 
-static void test_finite(void)
-{
-    const ss_real bad[] = {(ss_real)NAN, (ss_real)INFINITY, (ss_real)-INFINITY};
-    for (size_t l = 0; l < N_LENGTHS; l++) {
-        size_t n = lengths[l];
-        ss_real *x = random_vector(n, 5);
-        CU_ASSERT(ss_all_finite(n, x));
-        if (n > 0) x[n / 2] = sizeof(ss_real) == 4 ? (ss_real)3e38 : (ss_real)1e300;
-        CU_ASSERT(ss_all_finite(n, x)); /* large is finite */
-        for (size_t b = 0; b < 3; b++) {
-            for (size_t where = 0; where < 3 && n > 0; where++) {
-                size_t i = where == 0 ? 0 : where == 1 ? n / 2 : n - 1;
-                ss_real keep = x[i];
-                x[i] = bad[b];
-                CU_ASSERT(!ss_all_finite(n, x));
-                x[i] = keep;
-            }
-        }
-        ss_free(x);
-    }
-}
-
 static const ss_case cases[] = {
     {"dot and norm against long double", test_dot},
     {"sums are in double", test_dot_is_in_double},
     {"axpy, scale, accumulate, round", test_updates},
-    {"finite or not", test_finite},
 };
 
 SS_SUITE("num/vector", cases)
