@@ -48,11 +48,11 @@ size_t ss_trainer_steps_per_epoch(const ss_trainer *t);
 double ss_learning_rate(const ss_train_options *o, int64_t step, int64_t steps_per_epoch);
 /* One step on training examples index[0..n-1]. 0, or SS_TRAIN_DIVERGED. Formulas: src/train/step.c. */
 ss_train_end ss_trainer_step(ss_trainer *t, const uint32_t *index, uint32_t n);
-/* The gradient of the mean loss over the batch that the next step would use, without changing anything; theta as given. */
-double ss_trainer_gradient(ss_trainer *t, const ss_real *theta, const uint32_t *index, uint32_t n, ss_real *grad);
 /* The examples of epoch e in order: a permutation keyed by (seed, epoch); the identity for full batches, unless ghost
  * batches or SAM's groups divide them. */
 void ss_trainer_order(const ss_trainer *t, int64_t epoch, uint32_t *order);
+/* Examples that an evaluation takes at a time; micro_batch 0: no limit. */
+uint32_t ss_evaluation_pass(const ss_net *net, uint32_t micro_batch);
 /* Mean loss and accuracy in eval mode (running statistics, no dropout). */
 void ss_trainer_evaluate(ss_trainer *t, const ss_split *split, double *loss, double *accuracy);
 

@@ -48,9 +48,3 @@ double ss_train_gradient(ss_trainer *t, const ss_real *theta, const ss_slice *sl
     ss_round(p, s->sum, 1.0, grad);
     return loss;
 }
-
-double ss_trainer_gradient(ss_trainer *t, const ss_real *theta, const uint32_t *index, uint32_t n, ss_real *grad)
-{
-    ss_slice whole = {index, 0, n, n};
-    return ss_train_gradient(t, theta, &whole, false, false, grad);
-}

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../../src/train/scratch.h"
 #include "sharpsweep/num.h"
 #include "sharpsweep/sharp.h"
 #include "sharpsweep/train.h"
@@ -42,7 +43,10 @@ static double cpu_s(void)
 /* ---- what is measured -------------------------------------------------------------------------------------------- */
 static void run_step(bench *b) { ss_trainer_step(b->sgd, NULL, b->batch); }
 static void run_sam(bench *b) { ss_trainer_step(b->sam, NULL, b->batch); }
-static void run_gradient(bench *b) { ss_trainer_gradient(b->sgd, b->sgd->theta, NULL, b->batch, b->out); }
+static void run_gradient(bench *b)
+{
+    ss_train_gradient(b->sgd, b->sgd->theta, &(ss_slice){NULL, 0, b->batch, b->batch}, false, false, b->out);
+}
 static void run_cached(bench *b) { ss_hessian_apply(b->hessian, b->v, b->out, NULL); }
 
 static void run_fresh(bench *b)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../src/train/scratch.h"
 #include "../suite.h"
 #include "sharpsweep/num.h"
 #include "sharpsweep/train.h"
@@ -77,6 +78,12 @@ static inline ss_real *vector(size_t n)
     ss_real *v = ss_alloc(n, sizeof *v);
     CU_ASSERT_PTR_NOT_NULL_FATAL(v);
     return v;
+}
+
+/* Of the mean loss over the batch that the next step would use, at any theta. */
+static inline double batch_gradient(ss_trainer *t, const ss_real *theta, const uint32_t *index, uint32_t n, ss_real *grad)
+{
+    return ss_train_gradient(t, theta, &(ss_slice){index, 0, n, n}, false, false, grad);
 }
 
 static inline bool same_bits(size_t n, const ss_real *a, const ss_real *b) { return memcmp(a, b, n * sizeof *a) == 0; }

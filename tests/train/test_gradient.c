@@ -19,11 +19,11 @@ static void micro_batches_do_not_matter(void)
         ss_train_options o = plain_options();
         o.batch_size = 0;
         ss_trainer *t = make_trainer(&f, &o);
-        double loss = ss_trainer_gradient(t, t->theta, index, N_TRAIN, whole);
+        double loss = batch_gradient(t, t->theta, index, N_TRAIN, whole);
         for (size_t i = 0; i < sizeof micro / sizeof *micro; i++) {
             o.micro_batch = micro[i];
             ss_trainer *u = make_trainer(&f, &o);
-            double again = ss_trainer_gradient(u, u->theta, index, N_TRAIN, parts);
+            double again = batch_gradient(u, u->theta, index, N_TRAIN, parts);
             SS_ASSERT_NEAR(again, loss, PICK(1e-6, 1e-14), 0);
             CU_ASSERT(distance(p, parts, whole) < PICK(1e-6, 1e-14));
             ss_trainer_destroy(u);
@@ -48,15 +48,15 @@ static void ghost_batches_weigh_by_examples(void)
     ss_trainer *big = make_trainer(&f, &o);
     o.ghost_batch = 16;
     ss_trainer *t = make_trainer(&f, &o);
-    double loss = ss_trainer_gradient(t, t->theta, index, N_TRAIN, whole), expected = 0;
+    double loss = batch_gradient(t, t->theta, index, N_TRAIN, whole), expected = 0;
     for (uint32_t first = 0; first < N_TRAIN; first += 16) {
         uint32_t n = N_TRAIN - first < 16 ? N_TRAIN - first : 16;
-        expected += ss_trainer_gradient(t, t->theta, index + first, n, part) * n / N_TRAIN;
+        expected += batch_gradient(t, t->theta, index + first, n, part) * n / N_TRAIN;
         ss_axpy(p, (double)n / N_TRAIN, part, mean);
     }
     SS_ASSERT_NEAR(loss, expected, PICK(1e-6, 1e-14), 0);
     CU_ASSERT(distance(p, whole, mean) < PICK(1e-6, 1e-14));
-    ss_trainer_gradient(big, big->theta, index, N_TRAIN, part);
+    batch_gradient(big, big->theta, index, N_TRAIN, part);
     CU_ASSERT(distance(p, whole, part) > 1e-3); /* other statistics, another function */
     ss_trainer_destroy(t);
     ss_trainer_destroy(big);
@@ -80,10 +80,10 @@ static void ghost_batches_stay_in_their_group(void)
     o.sam_rho = 0.1;
     o.sam_m = 10;
     ss_trainer *t = make_trainer(&f, &o);
-    ss_trainer_gradient(t, t->theta, index, N_TRAIN, whole);
+    batch_gradient(t, t->theta, index, N_TRAIN, whole);
     for (uint32_t first = 0; first < N_TRAIN; first += first % 10 == 0 ? 8 : 2) {
         uint32_t n = first % 10 == 0 ? 8 : 2;
-        ss_trainer_gradient(t, t->theta, index + first, n, part);
+        batch_gradient(t, t->theta, index + first, n, part);
         ss_axpy(p, (double)n / N_TRAIN, part, mean);
     }
     CU_ASSERT(distance(p, whole, mean) < PICK(1e-6, 1e-14));
@@ -103,13 +103,13 @@ static void agrees_with_differences_of_the_loss(void)
     o.ghost_batch = 6;
     ss_trainer *t = make_trainer(&f, &o);
     double h = PICK(1e-2, 1e-5);
-    ss_trainer_gradient(t, t->theta, NULL, 16, g);
+    batch_gradient(t, t->theta, NULL, 16, g);
     for (size_t i = 0; i < p; i += 5) {
         memcpy(w, t->theta, p * sizeof *w);
         w[i] = (ss_real)((double)t->theta[i] + h);
-        double up = ss_trainer_gradient(t, w, NULL, 16, unused);
+        double up = batch_gradient(t, w, NULL, 16, unused);
         w[i] = (ss_real)((double)t->theta[i] - h);
-        double down = ss_trainer_gradient(t, w, NULL, 16, unused);
+        double down = batch_gradient(t, w, NULL, 16, unused);
         SS_ASSERT_NEAR((up - down) / (2 * h), g[i], PICK(2e-2, 1e-7), PICK(1e-2, 1e-2));
     }
     ss_trainer_destroy(t);
@@ -131,13 +131,13 @@ static void changes_nothing(void)
     memcpy(theta, t->theta, p * sizeof *theta);
     memcpy(stats, t->stats, f.net->n_stats * sizeof *stats);
     double loss = t->batch_loss;
-    CU_ASSERT(ss_trainer_gradient(t, t->theta, NULL, 16, g) > 0);
+    CU_ASSERT(batch_gradient(t, t->theta, NULL, 16, g) > 0);
     CU_ASSERT(same_bits(p, theta, t->theta) && same_bits(f.net->n_stats, stats, t->stats));
     CU_ASSERT(t->step == 1 && t->batch_loss == loss);
-    ss_trainer_gradient(t, t->theta, NULL, 16, again);
+    batch_gradient(t, t->theta, NULL, 16, again);
     CU_ASSERT(same_bits(p, g, again));
     t->step = 2; /* other masks */
-    ss_trainer_gradient(t, t->theta, NULL, 16, again);
+    batch_gradient(t, t->theta, NULL, 16, again);
     CU_ASSERT(distance(p, g, again) > 1e-3);
     ss_trainer_destroy(t);
     ss_free(theta);

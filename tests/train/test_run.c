@@ -88,6 +88,46 @@ static void table_of_stops(void)
     finish(&f);
 }
 
+/* Of a unit that is 0 a huge weight does not show in the loss, but its gradient overflows. SAM, which needs the norm before
+ * it can look further, sees that before the update; SGD's one pass over memory sees it when the weights are no good any more:
+ * either way the run has diverged, and its row keeps the finite loss and says how large the gradient was. */
+static void a_gradient_that_overflows_is_divergence(void)
+{
+    static const struct { double rho; int64_t step; } c[] = {{0, 1}, {0.1, 0}};
+    const ss_real huge = (ss_real)PICK(3e38, 1.7e308);
+    fixture f = make("mlp", "cross_entropy", false, 0);
+    for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
+        ss_train_options o = plain_options();
+        o.sam_rho = c[i].rho;
+        o.batch_size = 1;
+        ss_trainer *t = make_trainer(&f, &o);
+        uint32_t order[N_TRAIN];
+        ss_trainer_order(t, 0, order);
+        size_t label = f.data->train.labels[order[0]], wrong = (label + 1) % 3;
+        ss_real out[3 * 8] = {0}, zero[8 * 16] = {0}, bias[3] = {0};
+        for (size_t unit = 0; unit < 8; unit++) out[label * 8 + unit] = -huge, out[wrong * 8 + unit] = huge;
+        bias[wrong] = 50;
+        CU_ASSERT_EQUAL_FATAL(f.net->n_tensors, 4); /* of PyTorch's order: weight and bias, twice */
+        CU_ASSERT_FATAL(f.net->tensor[0].size <= 8 * 16 && f.net->tensor[2].size == 3 * 8);
+        ss_net_import(f.net, 0, zero, t->theta);
+        ss_net_import(f.net, 1, zero, t->theta);
+        ss_net_import(f.net, 2, out, t->theta);
+        ss_net_import(f.net, 3, bias, t->theta);
+        ss_train_end end = SS_TRAIN_RUNNING;
+        ss_epoch_row last;
+        CU_ASSERT_EQUAL(ss_trainer_run(t, NULL, &end, &last, NULL), 0);
+        CU_ASSERT_EQUAL(end, SS_TRAIN_DIVERGED);
+        CU_ASSERT(t->step == c[i].step && t->epoch == 0 && last.step == (double)c[i].step);
+        CU_ASSERT(last.train_loss > 10 && last.train_loss <= 50 && !isfinite(last.gradient_norm));
+        CU_ASSERT(isnan(last.train_accuracy) && isnan(last.test_loss) && isnan(last.test_accuracy));
+        size_t bad = 0;
+        for (size_t k = 0; k < f.net->n_params; k++) bad += isfinite(t->theta[k]) ? 0 : 1;
+        CU_ASSERT_EQUAL(bad == 0, c[i].step == 0);
+        ss_trainer_destroy(t);
+    }
+    finish(&f);
+}
+
 /* Evaluations, and with them rows and targets, come every so many epochs and at the end. */
 static void evaluates_every_so_many_epochs(void)
 {
@@ -296,6 +336,7 @@ static void it_learns(void)
 
 static const ss_case cases[] = {
     {"a table of stops", table_of_stops},
+    {"a gradient that overflows is divergence", a_gradient_that_overflows_is_divergence},
     {"evaluates every so many epochs", evaluates_every_so_many_epochs}, {"rows say where they are", rows_say_where_they_are},
     {"hooks can end it", hooks_can_end_it}, {"same seed, same bits", same_seed_same_bits},
     {"goes on bit for bit", goes_on_bit_for_bit},

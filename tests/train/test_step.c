@@ -53,7 +53,7 @@ static void sgd_follows_its_formula(void)
         for (uint32_t k = 0; k < 5; k++) {
             uint32_t index[16];
             for (uint32_t j = 0; j < 16; j++) index[j] = (j * 3 + k * 11) % N_TRAIN;
-            double loss = ss_trainer_gradient(s.t, s.w, index, 16, s.g);
+            double loss = batch_gradient(s.t, s.w, index, 16, s.g);
             reference_update(&s, &o);
             CU_ASSERT_EQUAL(ss_trainer_step(s.t, index, 16), SS_TRAIN_RUNNING);
             SS_ASSERT_NEAR(s.t->batch_loss, loss, 1e-5, 0);
@@ -96,7 +96,7 @@ static void rho_of_zero_is_sgd_bit_for_bit(void)
 static void reference_sam(setup *s, const ss_train_options *o, const uint32_t *index, uint32_t n, ss_real *out)
 {
     ss_real *a = vector(s->p), *e = vector(s->p);
-    ss_trainer_gradient(s->t, s->w, index, n, a);
+    batch_gradient(s->t, s->w, index, n, a);
     double square = 0, decay = o->sam_decay_in_ascent ? o->weight_decay : 0;
     for (size_t i = 0; i < s->p; i++) {
         double d = (double)a[i] + decay * (double)s->w[i];
@@ -104,7 +104,7 @@ static void reference_sam(setup *s, const ss_train_options *o, const uint32_t *i
     }
     for (size_t i = 0; i < s->p; i++)
         e[i] = (ss_real)((double)s->w[i] + o->sam_rho * ((double)a[i] + decay * (double)s->w[i]) / (sqrt(square) + 1e-12));
-    ss_trainer_gradient(s->t, e, index, n, out);
+    batch_gradient(s->t, e, index, n, out);
     ss_free(a);
     ss_free(e);
 }
@@ -130,7 +130,7 @@ static void sam_follows_its_formula(void)
         uint32_t m = c[i].m == 0 || c[i].m > 16 ? 16 : c[i].m, index[16];
         for (int k = 0; k < 3; k++) {
             for (uint32_t j = 0; j < 16; j++) index[j] = (j * 9 + 2 + (uint32_t)k) % N_TRAIN;
-            double loss = ss_trainer_gradient(s.t, s.w, index, 16, plain);
+            double loss = batch_gradient(s.t, s.w, index, 16, plain);
             memset(s.g, 0, s.p * sizeof *s.g);
             for (uint32_t first = 0; first < 16; first += m) {
                 uint32_t n = 16 - first < m ? 16 - first : m;
