@@ -13,7 +13,6 @@ void ss_axpy(size_t n, double a, const ss_real *x, ss_real *y);           /* y +
 void ss_scale(size_t n, double a, ss_real *x);
 void ss_accumulate(size_t n, const ss_real *x, double *sum);              /* sum += x, sum in double */
 void ss_round(size_t n, const double *sum, double scale, ss_real *x);     /* x = scale * sum */
-bool ss_all_finite(size_t n, const ss_real *x);
 double ss_norm_sum(size_t n, const ss_real *x, double a, const ss_real *y);  /* of x + a y */
 /* A step of gradient descent: d = g + weight_decay w; with momentum v = momentum v + d, then d = v, or with nesterov
  * d + momentum v; w -= learning_rate d. *norm (NULL: not wanted) = ||g||; returns whether all of w is finite. v: NULL
@@ -27,8 +26,7 @@ void ss_ascend(size_t n, const ss_real *g, double decay, double factor, const ss
 void ss_relu(size_t n, const ss_real *x, ss_real *y);                        /* NaN stays; y may be x */
 void ss_relu_gate(size_t n, const ss_real *y, const ss_real *in, bool add, ss_real *out); /* in where y > 0, else 0; out may
                                                                                 be in */
-void ss_add(size_t n, const ss_real *a, const ss_real *b, bool relu, ss_real *y); /* y = a + b, or its ReLU; y may be b
-                                                                                without relu */
+void ss_add(size_t n, const ss_real *a, const ss_real *b, bool relu, ss_real *y); /* y = a + b, or its ReLU; y may be b */
 void ss_mask(size_t n, const ss_real *mask, const ss_real *in, bool add, ss_real *out); /* mask in */
 /* mask from numbers 4 first .. of the stream: 0 with probability p, else 1/(1-p). */
 void ss_dropout_mask(const ss_stream *stream, uint64_t first, size_t n, double p, ss_real *mask);
@@ -83,6 +81,9 @@ const char *ss_kernels_describe(void);       /* instruction set of our own kerne
 void ss_threads_set(int n);                  /* 1 at the start; without OpenMP always 1 */
 int ss_threads(void);
 void ss_parallel(size_t n, void (*piece)(void *ctx, size_t i), void *ctx); /* piece(ctx, 0 .. n-1), in any order */
+/* n items of `size` elements each, all alike and independent: range(ctx, first item, items) over runs of them; one run of all
+ * where there are few elements, or one thread. */
+void ss_parallel_ranges(size_t n, size_t size, void (*range)(void *ctx, size_t first, size_t items), void *ctx);
 
 /* ---- convolution: by im2col in tiles of output lines and GEMM; position by position where images are tiny; or, for 3x3
  * with stride 1 and enough channels and tiles, by Winograd's F(4x4, 3x3). The choice is a function of the window and n
@@ -165,5 +166,10 @@ void ss_lanczos_finish(ss_lanczos_result *result);
 ss_lanczos_work *ss_lanczos_work_create(size_t n, const ss_lanczos_options *options, ss_error *error);
 void ss_lanczos_work_destroy(ss_lanczos_work *work);
 bool ss_lanczos_work_fits(const ss_lanczos_work *work, size_t n, const ss_lanczos_options *options);
+/* Nodes (eigenvalue estimates, ascending) and weights (sum 1) of the Gauss quadrature that `steps` Lanczos steps from start
+ * (n, not zero) give; both (steps). *found <= min(steps, n): fewer where the Krylov space is exhausted, whereupon they are
+ * exact; 0 where a product was not finite. One product a node. Returns as ss_lanczos. */
+int ss_lanczos_quadrature(ss_operator *op, void *ctx, size_t n, const ss_real *start, size_t steps, double *node,
+                          double *weight, size_t *found, ss_error *error);
 
 #endif

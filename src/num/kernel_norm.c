@@ -19,32 +19,33 @@ INLINE ss_real sum_of(const size_t rows, const ss_real *v)
 }
 
 /* Products, whose sum may cancel, are formed and summed in double. */
-INLINE void add_sums(const size_t rows, const bool product, size_t columns, IN x, IN y, SUM sum)
+INLINE void add_sums(const size_t rows, const bool product, size_t columns, size_t ld, IN x, IN y, SUM sum)
 {
     for (size_t j = 0; j < columns; j++) {
         ss_real v[ROWS];
         double products = 0;
 #pragma GCC unroll 8
         for (size_t r = 0; r < rows; r++) {
-            v[r] = x[r * columns + j];
-            if (product) products += (double)v[r] * (double)y[r * columns + j];
+            v[r] = x[r * ld + j];
+            if (product) products += (double)v[r] * (double)y[r * ld + j];
         }
         sum[j] += product ? products : (double)sum_of(rows, v);
     }
 }
 
-INLINE void column_sums(const bool product, size_t rows, size_t columns, const ss_real *x, const ss_real *y, double *sum)
+INLINE void column_sums(const bool product, size_t rows, size_t columns, size_t ld, const ss_real *x, const ss_real *y,
+                        double *sum)
 {
-    size_t r = 0, step = product ? columns : 0;
+    size_t r = 0, step = product ? ld : 0;
     memset(sum, 0, columns * sizeof *sum);
-    for (; r + ROWS <= rows; r += ROWS) add_sums(ROWS, product, columns, x + r * columns, y + r * step, sum);
-    for (; r < rows; r++) add_sums(1, product, columns, x + r * columns, y + r * step, sum);
+    for (; r + ROWS <= rows; r += ROWS) add_sums(ROWS, product, columns, ld, x + r * ld, y + r * step, sum);
+    for (; r < rows; r++) add_sums(1, product, columns, ld, x + r * ld, y + r * step, sum);
 }
 
-void KERNEL(column_sums)(size_t rows, size_t columns, const ss_real *x, const ss_real *y, double *sum)
+void KERNEL(column_sums)(size_t rows, size_t columns, size_t ld, const ss_real *x, const ss_real *y, double *sum)
 {
-    if (y) column_sums(true, rows, columns, x, y, sum);
-    else column_sums(false, rows, columns, x, x, sum);
+    if (y) column_sums(true, rows, columns, ld, x, y, sum);
+    else column_sums(false, rows, columns, ld, x, x, sum);
 }
 
 void KERNEL(add_row)(size_t rows, size_t columns, const ss_real *restrict b, ss_real *restrict y)
@@ -53,13 +54,13 @@ void KERNEL(add_row)(size_t rows, size_t columns, const ss_real *restrict b, ss_
         for (size_t j = 0; j < columns; j++) y[j] += b[j];
 }
 
-INLINE void add_moments(const size_t rows, size_t columns, IN x, IN first, SUM sum, SUM square)
+INLINE void add_moments(const size_t rows, size_t columns, size_t ld, IN x, IN first, SUM sum, SUM square)
 {
     for (size_t j = 0; j < columns; j++) {
         double s = sum[j], q = square[j], shift = (double)first[j];
 #pragma GCC unroll 8
         for (size_t r = 0; r < rows; r++) {
-            double d = (double)x[r * columns + j] - shift;
+            double d = (double)x[r * ld + j] - shift;
             s += d;
             q += d * d;
         }
@@ -71,13 +72,13 @@ INLINE void add_moments(const size_t rows, size_t columns, IN x, IN first, SUM s
 /* Mean and variance in one pass, in double, of differences to the first row. The variance is at least (x_1 - mean)^2 / rows:
  * what the subtraction cancels is at most `rows` times what is left, so that the worst there can be is a relative error of
  * some rows * 1e-15. */
-void KERNEL(column_moments)(size_t rows, size_t columns, const ss_real *x, double *mean, double *variance)
+void KERNEL(column_moments)(size_t rows, size_t columns, size_t ld, const ss_real *x, double *mean, double *variance)
 {
     size_t r = 0;
     memset(mean, 0, columns * sizeof *mean);
     memset(variance, 0, columns * sizeof *variance);
-    for (; r + ROWS <= rows; r += ROWS) add_moments(ROWS, columns, x + r * columns, x, mean, variance);
-    for (; r < rows; r++) add_moments(1, columns, x + r * columns, x, mean, variance);
+    for (; r + ROWS <= rows; r += ROWS) add_moments(ROWS, columns, ld, x + r * ld, x, mean, variance);
+    for (; r < rows; r++) add_moments(1, columns, ld, x + r * ld, x, mean, variance);
     for (size_t j = 0; j < columns; j++) {
         double m = mean[j] / (double)rows, v = variance[j] / (double)rows - m * m;
         mean[j] = (double)x[j] + m;
@@ -91,15 +92,15 @@ INLINE ss_real gated(const bool relu, ss_real gain, ss_real xhat, ss_real bias, 
     return !relu || gain * xhat + bias > 0 ? value : 0;
 }
 
-INLINE void add_norm_sums(const size_t rows, const bool relu, size_t columns, IN gain, IN bias, IN xhat, IN dy, SUM sum,
-                          SUM sum_xhat)
+INLINE void add_norm_sums(const size_t rows, const bool relu, size_t columns, size_t ld, IN gain, IN bias, IN xhat, IN dy,
+                          SUM sum, SUM sum_xhat)
 {
     for (size_t j = 0; j < columns; j++) {
         ss_real g = relu ? gain[j] : 0, b = relu ? bias[j] : 0, d[ROWS], p[ROWS];
 #pragma GCC unroll 8
         for (size_t r = 0; r < rows; r++) {
-            ss_real h = xhat[r * columns + j];
-            d[r] = gated(relu, g, h, b, dy[r * columns + j]);
+            ss_real h = xhat[r * ld + j];
+            d[r] = gated(relu, g, h, b, dy[r * ld + j]);
             p[r] = d[r] * h;
         }
         sum[j] += (double)sum_of(rows, d);
@@ -107,37 +108,37 @@ INLINE void add_norm_sums(const size_t rows, const bool relu, size_t columns, IN
     }
 }
 
-INLINE void norm_sums(const bool relu, const ss_norm_data *n, const ss_real *dy, double *sum, double *sum_xhat)
+INLINE void norm_sums(const bool relu, const ss_norm_data *n, size_t ld, const ss_real *dy, double *sum, double *sum_xhat)
 {
     size_t r = 0, c = n->columns;
     memset(sum, 0, c * sizeof *sum);
     memset(sum_xhat, 0, c * sizeof *sum_xhat);
     for (; r + ROWS <= n->rows; r += ROWS)
-        add_norm_sums(ROWS, relu, c, n->gain, n->bias, n->xhat + r * c, dy + r * c, sum, sum_xhat);
+        add_norm_sums(ROWS, relu, c, ld, n->gain, n->bias, n->xhat + r * ld, dy + r * ld, sum, sum_xhat);
     for (; r < n->rows; r++)
-        add_norm_sums(1, relu, c, n->gain, n->bias, n->xhat + r * c, dy + r * c, sum, sum_xhat);
+        add_norm_sums(1, relu, c, ld, n->gain, n->bias, n->xhat + r * ld, dy + r * ld, sum, sum_xhat);
 }
 
-void KERNEL(norm_sums)(const ss_norm_data *n, bool gate, const ss_real *dy, double *sum, double *sum_xhat)
+void KERNEL(norm_sums)(const ss_norm_data *n, size_t ld, bool gate, const ss_real *dy, double *sum, double *sum_xhat)
 {
-    if (gate) norm_sums(true, n, dy, sum, sum_xhat);
-    else norm_sums(false, n, dy, sum, sum_xhat);
+    if (gate) norm_sums(true, n, ld, dy, sum, sum_xhat);
+    else norm_sums(false, n, ld, dy, sum, sum_xhat);
 }
 
-INLINE void add_second_sums(const size_t rows, const bool relu, const bool moves, size_t columns, IN gain, IN bias, IN xhat,
-                            IN dy, IN tdy, IN tx, SUM d_sum, SUM d_xhat, SUM t_sum, SUM t_xhat, SUM d_tx)
+INLINE void add_second_sums(const size_t rows, const bool relu, const bool moves, size_t columns, size_t ld, IN gain, IN bias,
+                            IN xhat, IN dy, IN tdy, IN tx, SUM d_sum, SUM d_xhat, SUM t_sum, SUM t_xhat, SUM d_tx)
 {
     for (size_t j = 0; j < columns; j++) {
         ss_real g = relu ? gain[j] : 0, b = relu ? bias[j] : 0, d = 0, dh = 0, t = 0, th = 0, dt = 0;
 #pragma GCC unroll 8
         for (size_t r = 0; r < rows; r++) { /* one after another: five trees of sums would not fit the registers */
-            ss_real h = xhat[r * columns + j];
-            ss_real di = gated(relu, g, h, b, dy[r * columns + j]), ti = gated(relu, g, h, b, tdy[r * columns + j]);
+            ss_real h = xhat[r * ld + j];
+            ss_real di = gated(relu, g, h, b, dy[r * ld + j]), ti = gated(relu, g, h, b, tdy[r * ld + j]);
             d += di;
             dh += di * h;
             t += ti;
             th += ti * h;
-            if (moves) dt += di * tx[r * columns + j];
+            if (moves) dt += di * tx[r * ld + j];
         }
         d_sum[j] += (double)d;
         d_xhat[j] += (double)dh;
@@ -147,25 +148,26 @@ INLINE void add_second_sums(const size_t rows, const bool relu, const bool moves
     }
 }
 
-INLINE void second_sums(const bool relu, const bool moves, const ss_norm_data *n, const ss_real *dy, const ss_real *tdy,
-                        const ss_real *tx, double *sum)
+INLINE void second_sums(const bool relu, const bool moves, const ss_norm_data *n, size_t ld, const ss_real *dy,
+                        const ss_real *tdy, const ss_real *tx, double *sum)
 {
-    size_t r = 0, c = n->columns, step = moves ? c : 0;
-    memset(sum, 0, 5 * c * sizeof *sum);
+    size_t r = 0, c = n->columns, step = moves ? ld : 0;
+    for (size_t k = 0; k < 5; k++) memset(sum + k * ld, 0, c * sizeof *sum);
     for (; r + ROWS <= n->rows; r += ROWS)
-        add_second_sums(ROWS, relu, moves, c, n->gain, n->bias, n->xhat + r * c, dy + r * c, tdy + r * c, tx + r * step, sum,
-                        sum + c, sum + 2 * c, sum + 3 * c, sum + 4 * c);
+        add_second_sums(ROWS, relu, moves, c, ld, n->gain, n->bias, n->xhat + r * ld, dy + r * ld, tdy + r * ld, tx + r * step,
+                        sum, sum + ld, sum + 2 * ld, sum + 3 * ld, sum + 4 * ld);
     for (; r < n->rows; r++)
-        add_second_sums(1, relu, moves, c, n->gain, n->bias, n->xhat + r * c, dy + r * c, tdy + r * c, tx + r * step, sum,
-                        sum + c, sum + 2 * c, sum + 3 * c, sum + 4 * c);
+        add_second_sums(1, relu, moves, c, ld, n->gain, n->bias, n->xhat + r * ld, dy + r * ld, tdy + r * ld, tx + r * step,
+                        sum, sum + ld, sum + 2 * ld, sum + 3 * ld, sum + 4 * ld);
 }
 
-void KERNEL(norm_second_sums)(const ss_norm_data *n, const ss_real *dy, const ss_real *tdy, const ss_real *tx, double *sum)
+void KERNEL(norm_second_sums)(const ss_norm_data *n, size_t ld, const ss_real *dy, const ss_real *tdy, const ss_real *tx,
+                              double *sum)
 {
-    if (n->relu && tx) second_sums(true, true, n, dy, tdy, tx, sum);
-    else if (n->relu) second_sums(true, false, n, dy, tdy, dy, sum);
-    else if (tx) second_sums(false, true, n, dy, tdy, tx, sum);
-    else second_sums(false, false, n, dy, tdy, dy, sum);
+    if (n->relu && tx) second_sums(true, true, n, ld, dy, tdy, tx, sum);
+    else if (n->relu) second_sums(true, false, n, ld, dy, tdy, dy, sum);
+    else if (tx) second_sums(false, true, n, ld, dy, tdy, tx, sum);
+    else second_sums(false, false, n, ld, dy, tdy, dy, sum);
 }
 
 /* ---- element by element ---------------------------------------------------------------------------------- */

@@ -1,4 +1,5 @@
-/* vector.c - vectors of ss_real and what is done to them element by element; the loops are in the kernels. */
+/* vector.c - vectors of ss_real and what is done to them element by element; the loops are in the kernels. Those
+ * that sum run on one thread: the order of their additions is fixed. */
 #include "kernels.h"
 
 #include <math.h>
@@ -22,10 +23,52 @@ double ss_norm_sum(size_t n, const ss_real *x, double a, const ss_real *y)
     return sqrt(square);
 }
 
-void ss_axpy(size_t n, double a, const ss_real *x, ss_real *y) { ss_kernel->axpy(n, a, x, y); }
-void ss_scale(size_t n, double a, ss_real *x) { ss_kernel->scale(n, a, x); }
-void ss_accumulate(size_t n, const ss_real *x, double *sum) { ss_kernel->accumulate(n, x, sum); }
-void ss_round(size_t n, const double *sum, double scale, ss_real *x) { ss_kernel->round(n, sum, scale, x); }
+/* Element by element, in ranges. */
+typedef struct operands { double factor, decay; const ss_real *x, *w; const double *sum; ss_real *out; double *total; } operands;
+
+static void axpy_range(void *ctx, size_t i, size_t n)
+{
+    const operands *o = ctx;
+    ss_kernel->axpy(n, o->factor, o->x + i, o->out + i);
+}
+
+void ss_axpy(size_t n, double a, const ss_real *x, ss_real *y)
+{
+    ss_parallel_ranges(n, 1, axpy_range, &(operands){.factor = a, .x = x, .out = y});
+}
+
+static void scale_range(void *ctx, size_t i, size_t n)
+{
+    const operands *o = ctx;
+    ss_kernel->scale(n, o->factor, o->out + i);
+}
+
+void ss_scale(size_t n, double a, ss_real *x)
+{
+    ss_parallel_ranges(n, 1, scale_range, &(operands){.factor = a, .out = x});
+}
+
+static void accumulate_range(void *ctx, size_t i, size_t n)
+{
+    const operands *o = ctx;
+    ss_kernel->accumulate(n, o->x + i, o->total + i);
+}
+
+void ss_accumulate(size_t n, const ss_real *x, double *sum)
+{
+    ss_parallel_ranges(n, 1, accumulate_range, &(operands){.x = x, .total = sum});
+}
+
+static void round_range(void *ctx, size_t i, size_t n)
+{
+    const operands *o = ctx;
+    ss_kernel->round(n, o->sum + i, o->factor, o->out + i);
+}
+
+void ss_round(size_t n, const double *sum, double scale, ss_real *x)
+{
+    ss_parallel_ranges(n, 1, round_range, &(operands){.sum = sum, .factor = scale, .out = x});
+}
 
 bool ss_descend(size_t n, const ss_descent *d, const ss_real *g, ss_real *w, ss_real *v, double *norm)
 {
@@ -35,48 +78,13 @@ bool ss_descend(size_t n, const ss_descent *d, const ss_real *g, ss_real *w, ss_
     return finite;
 }
 
+static void ascend_range(void *ctx, size_t i, size_t n)
+{
+    const operands *o = ctx;
+    ss_kernel->ascend(n, o->x + i, o->decay, o->factor, o->w + i, o->out + i);
+}
+
 void ss_ascend(size_t n, const ss_real *g, double decay, double factor, const ss_real *w, ss_real *out)
 {
-    ss_kernel->ascend(n, g, decay, factor, w, out);
-}
-
-void ss_relu(size_t n, const ss_real *x, ss_real *y) { ss_kernel->relu(n, x, y); }
-
-void ss_relu_gate(size_t n, const ss_real *y, const ss_real *in, bool add, ss_real *out)
-{
-    ss_kernel->gate(n, y, in, add, out);
-}
-
-void ss_add(size_t n, const ss_real *a, const ss_real *b, bool relu, ss_real *y) { ss_kernel->add(n, a, b, relu, y); }
-
-void ss_mask(size_t n, const ss_real *mask, const ss_real *in, bool add, ss_real *out)
-{
-    ss_kernel->mask(n, mask, in, add, out);
-}
-
-void ss_dropout_mask(const ss_stream *stream, uint64_t first, size_t n, double p, ss_real *mask)
-{
-    ss_kernel->dropout_mask(stream, first, n, (uint64_t)(p * 4294967296.0), (ss_real)(1 / (1 - p)), mask);
-}
-
-void ss_tanh(size_t n, const ss_real *x, ss_real *y) { ss_kernel->tanh(n, x, y); }
-void ss_gelu(size_t n, const ss_real *x, ss_real *y) { ss_kernel->gelu(n, x, y); }
-void ss_tanh_slope(const ss_slope *s) { ss_kernel->tanh_slope(s); }
-void ss_gelu_slope(const ss_slope *s) { ss_kernel->gelu_slope(s); }
-
-double ss_cross_entropy(size_t n, size_t k, const ss_real *z, const uint8_t *label)
-{
-    double total;
-    ss_kernel->cross_entropy(n, k, z, label, &total);
-    return total;
-}
-
-void ss_cross_entropy_delta(size_t n, size_t k, const ss_real *z, const uint8_t *label, double scale, ss_real *dy)
-{
-    ss_kernel->cross_entropy_delta(n, k, z, label, scale, dy);
-}
-
-void ss_cross_entropy_tangent(size_t n, size_t k, const ss_real *z, const ss_real *tz, double scale, ss_real *tdy)
-{
-    ss_kernel->cross_entropy_tangent(n, k, z, tz, scale, tdy);
+    ss_parallel_ranges(n, 1, ascend_range, &(operands){.x = g, .decay = decay, .factor = factor, .w = w, .out = out});
 }

@@ -89,12 +89,12 @@ static void columns(const ss_kernels *k, size_t n, state *s)
         for (int relu = 0; relu < 2; relu++) {
             size_t c = widths[w], rows = n / c;
             ss_norm_data b = {rows, c, s->v[0], s->v[1], s->v[2], relu};
-            k->column_sums(rows, c, s->v[3], NULL, s->sum);
-            k->column_sums(rows, c, s->v[3], s->v[4], s->sum + c);
-            k->column_moments(rows, c, s->v[3], s->sum + 2 * c, s->sum + 3 * c);
+            k->column_sums(rows, c, c, s->v[3], NULL, s->sum);
+            k->column_sums(rows, c, c, s->v[3], s->v[4], s->sum + c);
+            k->column_moments(rows, c, c, s->v[3], s->sum + 2 * c, s->sum + 3 * c);
             k->norm_forward(&b, s->v[0], s->v[1], s->v[3], s->v[4]);
-            k->norm_sums(&b, true, s->v[5], s->sum + 4 * c, s->sum + 5 * c);
-            k->norm_second_sums(&b, s->v[5], s->v[6], s->v[7], s->sum + 6 * c);
+            k->norm_sums(&b, c, true, s->v[5], s->sum + 4 * c, s->sum + 5 * c);
+            k->norm_second_sums(&b, c, s->v[5], s->v[6], s->v[7], s->sum + 6 * c);
             k->norm_backward(&b, s->v[8], s->v[5], true, s->v[9]);
             k->norm_tangent(&b, s->v[8], s->v[7], s->v[4]);
             k->norm_second_backward(&b, s->v[8], s->v[5], s->v[6], s->v[7], true, s->v[9]);
