@@ -6,6 +6,7 @@ usage: /usr/bin/python3 witness_torch.py PROGRAM PROGRAM_DOUBLE [CASE ...]      
 For each case PyTorch makes the weights, writes them with h5py as a state dict, and lets PROGRAM compute from them; then
   loss, gradient, Hv   in float and in double against PyTorch's double backward in float64, with batch statistics and,
                        with batch norm, running ones;
+  Gauss-Newton         its product with v, in both; sharpness, adaptive sharpness, batch sharpness and SAM's edge in double;
   lambda_max           against scipy's eigsh (largest algebraic) over PyTorch's Hv;
   20 steps of SGD and of SAM (momentum 0.9, weight decay 5e-3) against the same steps in PyTorch: the distance of the end
                        points over the distance travelled, in float and in double; the end points are loaded with a
@@ -31,6 +32,7 @@ except ImportError as missing:
 torch.set_num_threads(1)
 
 TOL_FLOAT, TOL_DOUBLE = 1e-4, 1e-9              # loss, gradient, Hv, relative
+TOL_MEASURE = 1e-7                              # a difference of two losses among them
 TOL_LAMBDA = 1e-3                               # what the residual at which both solvers stop guarantees
 TOL_PATH, TOL_PATH_DEEP_BN = 2e-2, 1e-1         # of the distance travelled. Rounding grows along a path, most of all where
 TOL_PATH_DOUBLE = 1e-9                          # small batches feed many batch norms; double tells rounding from a mistake
@@ -166,6 +168,50 @@ def product(g, params, v, keep=False):
     return torch.autograd.grad(g, params, grad_outputs=v, retain_graph=keep)
 
 
+def gauss_newton(model, loss, x, y, v):
+    """J' (d2 loss / d logits2) J v; Jv as the derivative of u'J along u."""
+    params, z = list(model.parameters()), model(x)
+    u = torch.zeros_like(z, requires_grad=True)
+    back = torch.autograd.grad(z, params, grad_outputs=u, create_graph=True)
+    jv = torch.autograd.grad(back, u, grad_outputs=v, retain_graph=True)[0]
+    if loss == 'cross_entropy':
+        p = z.detach().softmax(1)
+        jv = p * (jv - (p * jv).sum(1, keepdim=True))
+    return torch.autograd.grad(z, params, grad_outputs=jv / len(x))
+
+
+def worst_case(model, loss, x, y, rho, adaptive, steps=2):
+    """Rise of the loss at the worst of the points w + rho c^2 g / ||c g||, g of the point before."""
+    params = list(model.parameters())
+    start = [p.detach().clone() for p in params]
+    scale = [s.abs() if adaptive else torch.ones_like(s) for s in start]
+    values = []
+    for _ in range(steps):
+        value, g = gradient(model, loss, x, y)
+        values.append(value.item())
+        size = float(flat([c * a for c, a in zip(scale, g)]).norm())
+        with torch.no_grad():
+            for p, s, c, a in zip(params, start, scale, g):
+                p.copy_(s + rho / size * c * c * a)
+    values.append(loss_of(model, loss, x, y).item())
+    with torch.no_grad():
+        for p, s in zip(params, start):
+            p.copy_(s)
+    return max(values) - values[0]
+
+
+def torch_measures(model, loss, x, y, rate, rho):
+    params = list(model.parameters())
+    _, g = gradient(model, loss, x, y, graph=True)
+    hg = flat(product(g, params, [a.detach() for a in g]))
+    g = flat(g).detach()
+    size = float(g.norm())
+    return {'sharpness': worst_case(model, loss, x, y, rho, False),
+            'adaptive_sharpness': worst_case(model, loss, x, y, rho, True),
+            'batch_sharpness': float(g @ hg) / size ** 2,
+            'sam_edge': size / (2 * rho) * ((1 + 8 * rho / (rate * size)) ** 0.5 - 1)}
+
+
 def flat(tensors):
     return torch.cat([t.reshape(-1) for t in tensors]).double()
 
@@ -291,19 +337,26 @@ def read_raw(path):
     return [torch.from_numpy(np.fromfile(path))]
 
 
-def compare_mode(report, model, loss, x, y, v, mode, folder, printed):
+def compare_mode(report, model, path, v, mode, folder, printed):
+    """path: loss, x, y, batch, rate, rho"""
+    loss, x, y, _, rate, rho = path
     params = [name for name, _ in model.named_parameters()]
     double = model.double()
     set_mode(double, mode)
     value, g = gradient(double, loss, x, y, graph=True)
-    hv = product(g, list(double.parameters()), [v[name].double() for name in params])
+    along = [v[name].double() for name in params]
+    hv = product(g, list(double.parameters()), along)
+    gv = gauss_newton(double, loss, x, y, along)
     for kind, tolerance in (('float', TOL_FLOAT), ('double', TOL_DOUBLE)):
         ours = printed[kind][f'loss_{mode}']
         report.check(f'loss, {mode}, {kind}', abs(ours - value.item()) / abs(value.item()), tolerance)
-        for what, theirs in (('gradient', g), ('product', hv)):
+        for what, theirs in (('gradient', g), ('product', hv), ('gauss_newton', gv)):
             stem = f'{folder}/{kind}/{what}_{mode}'
             ours = read_raw(stem + '.f64') if kind == 'double' else [read_h5(stem + '.h5')[name] for name in params]
             report.check(f'{what}, {mode}, {kind}', relative(ours, theirs), tolerance)
+    for what, theirs in torch_measures(double, loss, x, y, rate, rho).items():
+        ours = printed['double'][f'{what}_{mode}']
+        report.check(f'{what}, {mode}', abs(ours - theirs) / abs(theirs), TOL_MEASURE)
     single, found = double.float(), printed['float']
     if f'lambda_{mode}' not in found:
         return
@@ -380,7 +433,7 @@ def run_case(programs, case):
         if report.failures:
             return report.failures
         for mode in modes:
-            compare_mode(report, model, loss, x, y, v, mode, folder, printed)
+            compare_mode(report, model, (loss, x, y, batch, rate, rho), v, mode, folder, printed)
         path = (loss, x, y, batch, rate)
         tolerance = TOL_PATH_DEEP_BN if bn and deep else TOL_PATH
         sgd, sam = (compare_path(report, model, start, path, name, ascent, folder, tolerance)

@@ -71,6 +71,9 @@ typedef struct ss_net {
 /* NULL and "layer 3 (linear): ..." with both shapes where layers do not fit each other or the classes. */
 ss_net *ss_net_create(const ss_layers *layers, ss_shape input, int n_classes, const char *loss, ss_error *error);
 void ss_net_destroy(ss_net *net);
+/* How passes over n examples compute the convolutions (ss_conv_method), in the network's order, equal ones in a row counted:
+ * "im2col + 3 winograd + 2 position"; "" without any. In totals where that does not fit into text (size). */
+void ss_net_convolutions(const ss_net *net, size_t n, char *text, size_t size);
 /* scheme "pytorch": PyTorch's defaults (U(+-1/sqrt(fan_in)) for weight and bias); "study": convolutions N(0, 2/(k^2 out)),
  * bias 0, linear as PyTorch. A pure function of (seed, tensor, element). stats: mean 0, variance 1. */
 void ss_net_init(const ss_net *net, const char *scheme, uint64_t seed, ss_real *theta, ss_real *stats);
@@ -95,7 +98,6 @@ void ss_tape_destroy(ss_tape *tape);
 size_t ss_tape_bytes(const ss_net *net, size_t capacity, bool with_backward);
 ss_real *ss_tape_input(ss_tape *tape);      /* (capacity, h, w, c), to be filled */
 uint8_t *ss_tape_labels(ss_tape *tape);     /* (capacity) */
-const ss_real *ss_tape_logits(const ss_tape *tape); /* (n, n_classes) */
 /* A backward pass's values apart, where they are to be kept (or not) by themselves: an attached tape's backward writes them
  * and its Hessian product reads them. One may serve many tapes, one after the other; it must outlive their use of it. */
 typedef struct ss_deltas ss_deltas;
@@ -116,6 +118,13 @@ void ss_net_backward(const ss_net *net, const ss_pass *pass, double scale, ss_ta
 /* After backward (same pass and scale): hv (n_params) = Hessian of scale * sum of losses, times v. Tape unchanged. */
 void ss_net_hessian_product(const ss_net *net, const ss_pass *pass, double scale, const ss_tape *tape, ss_scratch *scratch,
                             const ss_real *v, ss_real *hv);
+/* After forward, backward or not: gv (n_params) = J' (d2 (scale * sum of losses) / d logits2) J v, J = d logits / d theta,
+ * the Gauss-Newton matrix times v. Tape unchanged. */
+void ss_net_gauss_newton_product(const ss_net *net, const ss_pass *pass, double scale, const ss_tape *tape,
+                                 ss_scratch *scratch, const ss_real *v, ss_real *gv);
+/* mask (n_params): the weights of linear and conv2d layers that only a batch norm reads. Where it uses batch statistics, the
+ * loss does not depend on their length (but for the epsilon). Returns how many. */
+size_t ss_net_scale_invariant(const ss_net *net, bool *mask);
 /* stats = (1 - 0.1) stats + 0.1 * the batch statistics of the last forward (variance unbiased), as PyTorch does. */
 void ss_net_update_stats(const ss_net *net, const ss_tape *tape, size_t n, ss_real *stats);
 

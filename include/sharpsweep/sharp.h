@@ -36,12 +36,19 @@ int ss_hessian_apply(void *ctx, const ss_real *v, ss_real *hv, ss_error *error);
 /* hv[i] = (Hessian + l2 I) v[i] for k directions, the bits of k calls of ss_hessian_apply; what is not kept of the point is
  * computed once for `directions` of them. */
 int ss_hessian_apply_block(ss_hessian *h, size_t k, const ss_real *const *v, ss_real *const *hv, ss_error *error);
+/* Other examples: index[0 .. n-1] of the training subset (copied), in this order, cut into batches as the options say; with
+ * index NULL its own again. What is kept of the point is forgotten. The bits are those of a Hessian made for these
+ * examples; memory grows only where ghost or micro-batches become larger than any before. -1: memory, and h is as it was. */
+int ss_hessian_select(ss_hessian *h, const uint32_t *index, uint32_t n, ss_error *error);
+/* Which matrix apply multiplies by: the Hessian, or the Gauss-Newton matrix J' (d2 loss / d logits2) J, J = d logits / d w:
+ * the Hessian without the curvature of the network itself, positive semidefinite (Schraudolph 2002). Both with l2 I. */
+typedef enum ss_matrix { SS_HESSIAN, SS_GAUSS_NEWTON } ss_matrix;
+void ss_hessian_set_matrix(ss_hessian *h, ss_matrix matrix);
 ss_keep ss_hessian_kept(const ss_hessian *h);
 /* Polled once per product (per `directions` of them); true makes apply return 1 (interrupted). */
 void ss_hessian_set_stop(ss_hessian *h, bool (*should_stop)(void *ctx), void *ctx);
 /* Mean loss and its gradient over the same examples in the same mode (grad may be NULL). */
 double ss_hessian_loss(ss_hessian *h, ss_real *grad);
-size_t ss_hessian_bytes(const ss_hessian *h);
 size_t ss_hessian_n_params(const ss_hessian *h); /* length of v and hv */
 
 typedef struct ss_lambda {

@@ -16,12 +16,15 @@ static int plan(ss_net *net, ss_node *node, const ss_shape *in, ss_error *error)
 
 static size_t elements(const layer_io *io) { return io->n * io->node->size; }
 
-static void draw_mask(const layer_io *io, ss_real *mask)
+/* Of examples first .. first+n-1: each has blocks of its own in the layer's stream. */
+static void draw_masks(void *ctx, size_t first, size_t n)
 {
+    const layer_io *io = ctx;
     const ss_pass *pass = io->pass;
+    ss_real *mask = io->saved;
     size_t size = io->node->size, blocks = (size + 3) / 4;
     ss_stream stream = ss_stream_make(pass->seed, SS_FOR_DROPOUT, pass->step, io->node->draw);
-    for (size_t i = 0; i < io->n; i++)
+    for (size_t i = first; i < first + n; i++)
         ss_dropout_mask(&stream, (pass->first + i) * blocks, size, io->node->spec.p, mask + i * size);
 }
 
@@ -36,7 +39,8 @@ static void apply(const layer_io *io, const ss_real *in, double beta, ss_real *o
 
 static void forward(const layer_io *io)
 {
-    if (io->pass->dropout) draw_mask(io, io->saved);
+    layer_io copy = *io;
+    if (io->pass->dropout) ss_parallel_ranges(io->n, io->node->size, draw_masks, &copy);
     apply(io, io->x[0], 0, io->y);
 }
 

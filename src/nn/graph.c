@@ -228,3 +228,23 @@ void ss_net_destroy(ss_net *net)
     ss_free(net->tensor);
     ss_free(net);
 }
+
+size_t ss_net_scale_invariant(const ss_net *net, bool *mask)
+{
+    const ss_graph *g = net->graph;
+    size_t n = 0;
+    memset(mask, 0, net->n_params * sizeof *mask);
+    for (int i = 1; i < g->n_nodes; i++) {
+        int from = g->node[i].in[0];
+        const ss_node *in = &g->node[from];
+        if (g->node[i].ops != &batch_norm_ops || in->n_consumers != 1) continue;
+        if (in->ops != &linear_ops && in->ops != &conv2d_ops) continue;
+        for (size_t t = 0; t < net->n_tensors; t++) {
+            const ss_param *p = &net->tensor[t];
+            if (p->is_stat || p->node != from || p->offset != in->weight) continue;
+            memset(mask + p->offset, 1, p->size * sizeof *mask);
+            n += p->size;
+        }
+    }
+    return n;
+}

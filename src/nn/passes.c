@@ -1,6 +1,7 @@
 /* passes.c - the four passes over the graph: forward, backward, tangent, tangent of backward.
  * Hv by the R-operator (Pearlmutter 1994): the tangent pass carries ty = dy/dtheta . v forward, the last pass is the
- * derivative of the backward pass along v, so that what it leaves per tensor is exactly (d2 loss / dtheta2) v. */
+ * derivative of the backward pass along v, so that what it leaves per tensor is exactly (d2 loss / dtheta2) v. With the
+ * ordinary backward pass in its place it leaves the Gauss-Newton product (Schraudolph, Neural Computation 14, 2002). */
 #include <assert.h>
 #include <math.h>
 
@@ -19,8 +20,6 @@ static layer_io io_make(const ss_net *net, const ss_pass *pass, const ss_tape *t
     }
     return io;
 }
-
-const ss_real *ss_tape_logits(const ss_tape *tape) { return tape->logits; }
 
 static size_t count_correct(size_t n, size_t k, const ss_real *z, const uint8_t *label)
 {
@@ -68,12 +67,13 @@ void ss_net_backward(const ss_net *net, const ss_pass *pass, double scale, ss_ta
     }
 }
 
-void ss_net_hessian_product(const ss_net *net, const ss_pass *pass, double scale, const ss_tape *tape, ss_scratch *scratch,
-                            const ss_real *v, ss_real *hv)
+/* ty of every node along v, then tdy of the logits: the loss's second derivative times ty. */
+static void pass_tangent(const ss_net *net, const ss_pass *pass, double scale, const ss_tape *tape, ss_scratch *scratch,
+                         const ss_real *v)
 {
     const ss_graph *g = net->graph;
     int last = g->n_nodes - 1;
-    assert(tape->dy && scratch->ty[last]);
+    assert(scratch->ty[last]);
     ss_pulse_beat();
     for (int i = 1; i <= last; i++) {
         if (g->node[i].constant) continue;
@@ -82,7 +82,15 @@ void ss_net_hessian_product(const ss_net *net, const ss_pass *pass, double scale
         g->node[i].ops->tangent(&io);
     }
     g->loss->tangent(pass->n, (size_t)net->n_classes, tape->y[last], scratch->ty[last], scale, scratch->tdy[last]);
-    for (int i = last; i > 0; i--) {
+}
+
+void ss_net_hessian_product(const ss_net *net, const ss_pass *pass, double scale, const ss_tape *tape, ss_scratch *scratch,
+                            const ss_real *v, ss_real *hv)
+{
+    const ss_graph *g = net->graph;
+    assert(tape->dy);
+    pass_tangent(net, pass, scale, tape, scratch, v);
+    for (int i = g->n_nodes - 1; i > 0; i--) {
         const ss_node *d = &g->node[i];
         if (d->constant) continue;
         layer_io io = io_make(net, pass, tape, scratch, i);
@@ -90,6 +98,24 @@ void ss_net_hessian_product(const ss_net *net, const ss_pass *pass, double scale
         io.hv = hv;
         for (int k = 0; k < d->n_in; k++) io.tdx[k] = scratch->tdy[d->in[k]];
         d->ops->tangent_backward(&io);
+    }
+}
+
+/* tdy of the logits goes down by the ordinary backward pass, as deltas do: their places are laid out alike, shared where a
+ * layer works in place. */
+void ss_net_gauss_newton_product(const ss_net *net, const ss_pass *pass, double scale, const ss_tape *tape,
+                                 ss_scratch *scratch, const ss_real *v, ss_real *gv)
+{
+    const ss_graph *g = net->graph;
+    pass_tangent(net, pass, scale, tape, scratch, v);
+    for (int i = g->n_nodes - 1; i > 0; i--) {
+        const ss_node *d = &g->node[i];
+        if (d->constant) continue;
+        layer_io io = io_make(net, pass, tape, scratch, i);
+        io.dy = scratch->tdy[i];
+        io.grad = gv;
+        for (int k = 0; k < d->n_in; k++) io.dx[k] = scratch->tdy[d->in[k]];
+        d->ops->backward(&io);
     }
 }
 

@@ -8,7 +8,7 @@
 #include "operator.h"
 
 /* The solver's memory is the Hessian's from the first measurement on: nothing is allocated, zeroed and paged in anew. */
-static int borrow_work(ss_hessian *h, ss_lanczos_options *options, ss_error *error)
+int ss_hessian_lend_work(ss_hessian *h, ss_lanczos_options *options, ss_error *error)
 {
     ss_lanczos_work **work = ss_hessian_work(h);
     if (*work && !ss_lanczos_work_fits(*work, ss_hessian_n_params(h), options)) {
@@ -43,7 +43,7 @@ int ss_lambda_track(ss_hessian *h, const ss_real *theta, const ss_real *stats, c
     ss_lanczos_options o = *options;
     *out = (ss_lambda){0};
     if (warm && make_room(warm, n, error) != 0) return -1;
-    if (borrow_work(h, &o, error) != 0) return -1;
+    if (ss_hessian_lend_work(h, &o, error) != 0) return -1;
     o.check = check;
     o.start = warm && warm->known ? warm->vector : NULL;
     ss_hessian_set(h, theta, stats);

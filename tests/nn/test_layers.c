@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "../../src/nn/layer.h"
 #include "nets.h"
 
 static const double tiny = sizeof(ss_real) == sizeof(double) ? 1e-14 : 2e-6;
@@ -58,7 +59,7 @@ static void dropout_masks(void)
     for (size_t i = 0; i < p; i++) f.theta[i] = i >= p - 1000 ? 1 : 0;
     loss_at(&f, f.theta, NULL);
     ss_real *first = vector(4000);
-    memcpy(first, ss_tape_logits(f.tape), 4000 * sizeof *first);
+    memcpy(first, f.tape->logits, 4000 * sizeof *first);
     size_t zeros = 0;
     for (size_t i = 0; i < 4000; i++) {
         zeros += first[i] == 0;
@@ -69,13 +70,13 @@ static void dropout_masks(void)
     f.pass.first++;                                   /* example i+1 of the batch is now the tape's i */
     f.pass.n = 3;
     loss_at(&f, f.theta, NULL);
-    CU_ASSERT(memcmp(first + 1000, ss_tape_logits(f.tape), 3000 * sizeof *first) == 0);
+    CU_ASSERT(memcmp(first + 1000, f.tape->logits, 3000 * sizeof *first) == 0);
     f.pass.step++;
     loss_at(&f, f.theta, NULL);
-    CU_ASSERT(memcmp(first + 1000, ss_tape_logits(f.tape), 3000 * sizeof *first) != 0);
+    CU_ASSERT(memcmp(first + 1000, f.tape->logits, 3000 * sizeof *first) != 0);
     f.pass.dropout = false;
     loss_at(&f, f.theta, NULL);
-    for (size_t i = 0; i < 3000; i++) CU_ASSERT(ss_tape_logits(f.tape)[i] == 1);
+    for (size_t i = 0; i < 3000; i++) CU_ASSERT(f.tape->logits[i] == 1);
     ss_free(first);
     fixture_finish(&f);
 }

@@ -113,6 +113,33 @@ static void impossible(void)
     }
 }
 
-static const ss_case cases[] = {{"parameter counts", counts}, {"multiply-accumulates", work}, {"PyTorch's names", names},
+/* How convolutions are computed, by num's rule: Winograd where there are channels, position by position where images are
+ * tiny and enough of them. */
+static void convolutions(void)
+{
+    static const struct { const char *network; ss_shape input; size_t n, size; const char *text; } table[] = {
+        {"mlp", {28, 28, 1}, 32, 256, ""},
+        {"cnn", {28, 28, 1}, 32, 256, "im2col + 3 winograd"},
+        {"vgg11", {32, 32, 3}, 64, 256, "im2col + 5 winograd + 2 position"},
+        {"vgg11", {32, 32, 3}, 4, 256, "im2col + 5 winograd + 2 im2col"},
+        {"vgg11", {32, 32, 3}, 64, 33, "im2col + 5 winograd + 2 position"},
+        {"vgg11", {32, 32, 3}, 4, 30, "3 im2col + 5 winograd"},  /* what does not fit is summed up */
+        {"resnet18", {32, 32, 3}, 64, 64, "6 im2col + 13 winograd + 1 position"},
+        {"resnet18", {32, 32, 3}, 64, 12, "6 im2col"},           /* or as much of it as there is room for */
+    };
+    ss_error error;
+    char text[256];
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        ss_net *net = build(table[i].network, i & 1, 0, table[i].input, 10, &error);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(net);
+        memset(text, 'x', sizeof text);
+        ss_net_convolutions(net, table[i].n, text, table[i].size);
+        CU_ASSERT_STRING_EQUAL(text, table[i].text);
+        if (strcmp(text, table[i].text) != 0) fprintf(stderr, "\n    %s: %s\n", table[i].network, text);
+        ss_net_destroy(net);
+    }
+}
+
+static const ss_case cases[] = {{"parameter counts", counts}, {"how convolutions are computed", convolutions}, {"multiply-accumulates", work}, {"PyTorch's names", names},
                                 {"PyTorch's shapes", shapes}, {"what does not fit", impossible}};
 SS_SUITE("nn presets", cases)

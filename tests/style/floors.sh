@@ -35,12 +35,14 @@ for file in src/*/*.[ch] include/sharpsweep/*.h; do
     *) folder=${file##*/} folder=${folder%.h} ;;
     esac
     [ "$folder" != queue ] || folder=sweep # queue.h: that floor's second header
+    [ "$folder" != measure ] || folder=sharp # measure.h likewise
     for header in $(sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"]\([^>"]*\)[>"].*/\1/p' "$file"); do
         n=$((n + 1))
         case $header in
         sharpsweep/*.h)
             other=${header#sharpsweep/} other=${other%.h}
             [ "$other" != queue ] || other=sweep
+            [ "$other" != measure ] || other=sharp
             [ "$other" = "$folder" ] && continue
             case " $(allowed "$folder") " in
             *" $other "*) ;;

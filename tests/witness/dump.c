@@ -5,16 +5,19 @@
  *
  * reads  DIR/weights.h5 (a PyTorch state dict), DIR/v.h5 (a vector, one dataset per parameter),
  *        DIR/pixels.u8 (EXAMPLES,SIZE,SIZE,CHANNELS), DIR/labels.u8 (EXAMPLES); inputs are x = 4 (pixel/255 - 0.5)
- * writes DIR/gradient_MODE.h5, DIR/product_MODE.h5 (Hv) with MODE batch and, with batch norm, running, over all examples;
+ * writes DIR/gradient_MODE.h5, DIR/product_MODE.h5 (Hv), DIR/gauss_newton_MODE.h5 (Gauss-Newton matrix times v) with MODE
+ *        batch and, with batch norm, running, over all examples;
  *        DIR/sgd.h5, DIR/sam.h5: weights and statistics after 20 steps from weights.h5; step k takes examples
  *        (k BATCH + i) mod EXAMPLES; 
  * from double the same with .f64 for .h5, the parameters alone, tensor after tensor (the trajectories not of the largest
  * networks without batch norm, whose rounding does not grow much)
- * prints "name value" lines: loss_MODE, and lambda_MODE, residual_MODE, products_MODE (running only for small networks). */
+ * prints "name value" lines: loss_MODE, from double measures (see dump_measures), and from float lambda_MODE,
+ * residual_MODE, products_MODE (running only for small networks). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "sharpsweep/measure.h"
 #include "sharpsweep/num.h"
 #include "sharpsweep/sharp.h"
 #include "sharpsweep/store.h"
@@ -207,13 +210,32 @@ static int write_result(bench *b, const plan *p, const char *name, const ss_real
     return write_raw(b->net, in_dir(b, p, name, ".f64"), vector, b->work, error);
 }
 
+/* Those that PyTorch knows from a few gradients and one product; lr and rho are the trajectory's. */
+static int dump_measures(bench *b, const plan *p, const char *mode, ss_hessian *h, ss_error *error)
+{
+    const ss_measure_options options = {.sharpness_rho = p->rho, .adaptive_rho = p->rho, .sharpness_steps = 2, .batches = 1,
+                                        .learning_rate = p->rate, .sam_rho = p->rho, .seed = 1};
+    ss_measures m;
+    ss_measures_init(&m);
+    ss_measurer *measurer = ss_measurer_create(h, b->net, &b->data, &options, error);
+    if (!measurer) return -1;
+    int status = 0;
+    for (int i = 0; status == 0 && i < SS_N_MEASURES; i++)
+        if (ss_measure_wanted(&options, i)) status = ss_measurer_run(measurer, i, b->theta, b->stats, NULL, &m, NULL, error);
+    printf("sharpness_%s %.17g\nadaptive_sharpness_%s %.17g\n", mode, m.sharpness, mode, m.adaptive_sharpness);
+    printf("batch_sharpness_%s %.17g\nsam_edge_%s %.17g\n", mode, m.batch_sharpness, mode, m.sam_edge);
+    ss_measurer_destroy(measurer);
+    return status;
+}
+
 static int dump_mode(bench *b, const plan *p, const char *mode, ss_error *error)
 {
     ss_hessian_options options = {.subset = "first", .batch_norm = mode, .ghost_batch = p->examples,
                                   .micro_batch = p->examples, .cache_bytes = (size_t)1 << 30};
     ss_lanczos_options lanczos = {.k = 1, .tolerance = 1e-3, .max_products = 300, .seed = 1};
     ss_lambda lambda = {0};
-    char gradient[32], product[32];
+    char gradient[32], product[32], gauss_newton[32];
+    snprintf(gauss_newton, sizeof gauss_newton, "gauss_newton_%s", mode);
     snprintf(gradient, sizeof gradient, "gradient_%s", mode);
     snprintf(product, sizeof product, "product_%s", mode);
     ss_hessian *h = ss_hessian_create(b->net, &b->data, &options, error);
@@ -224,6 +246,11 @@ static int dump_mode(bench *b, const plan *p, const char *mode, ss_error *error)
     if (write_result(b, p, gradient, b->out, NULL, error)) goto done;
     if (ss_hessian_apply(h, b->v, b->out, error)) goto done;
     if (write_result(b, p, product, b->out, NULL, error)) goto done;
+    ss_hessian_set_matrix(h, SS_GAUSS_NEWTON);
+    if (ss_hessian_apply(h, b->v, b->out, error)) goto done;
+    ss_hessian_set_matrix(h, SS_HESSIAN);
+    if (write_result(b, p, gauss_newton, b->out, NULL, error)) goto done;
+    if (sizeof(ss_real) == sizeof(double) && dump_measures(b, p, mode, h, error)) goto done;
     if (sizeof(ss_real) == sizeof(double) || (!strcmp(mode, "running") && b->net->n_params > SMALL)) {
         status = 0;
         goto done;
