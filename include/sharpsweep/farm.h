@@ -38,7 +38,7 @@ ss_farm_end ss_farm_serial(ss_queue *queue, const ss_farm_calls *calls, ss_error
 
 /* MPI. Between ss_farm_join and ss_farm_leave, which duplicate and free the communicator; main has called MPI_Init. Whatever
  * dies, nothing here waits for ever: what all ranks do together fails after ss_farm_patience_s. */
-double ss_farm_patience_s(void);  /* 600; tests of what happens then set SHARPSWEEP_TOGETHER_S */
+double ss_farm_patience_s(void);  /* 120, or SHARPSWEEP_TOGETHER_S of the environment */
 int ss_farm_join(ss_error *error);
 /* False where a rank is missing, so that MPI_Finalize might wait for it for ever: leave with _exit instead. */
 bool ss_farm_leave(void);

@@ -27,6 +27,9 @@ typedef struct ss_provenance {    /* becomes root attributes */
  * beside an existing results file is made again from it. Keeps pointers to job and grid. */
 ss_store *ss_store_open(const char *path, const ss_job *job, const ss_grid *grid, const ss_provenance *provenance,
                         ss_error *error);
+/* -1 and the same sentence where open would refuse this job because of what the results hold; touches nothing. */
+int ss_store_check(const char *path, const ss_job *job, const ss_grid *grid, const ss_provenance *provenance, ss_error *error);
+bool ss_store_exists(const char *path); /* a results file, or a journal alone */
 bool ss_store_is_finished(const ss_store *store, size_t point); /* done, diverged or epoch_limit; failed ones run again */
 ss_status ss_store_status(const ss_store *store, size_t point); /* of its latest record; pending: it has none */
 int64_t ss_store_attempts(const ss_store *store, size_t point); /* times it was started before, over all runs */
@@ -36,6 +39,9 @@ int ss_store_keep(ss_store *store, size_t point, const ss_record *record, ss_err
  * until `take` returns. */
 int ss_store_sample(ss_store *store, size_t most, void (*take)(void *ctx, const ss_settings *s, const ss_record *record),
                     void *ctx, ss_error *error);
+/* For whoever writes nothing for a while (start, keep and refresh do it too): is the journal, deleted or replaced by somebody
+ * else, to be put back, or is the sweep theirs now (-1)? Cheap. */
+int ss_store_guard(ss_store *store, ss_error *error);
 /* Rebuilds the HDF5 file if that keeps rebuilding under 2 % of the time; `now` forces it. */
 int ss_store_refresh(ss_store *store, bool now, ss_error *error);
 /* RESULTS.weights/ID.h5, a name only; -1: it does not fit. */
@@ -121,7 +127,5 @@ const ss_checkpoint_head *ss_checkpoint_head_of(const ss_checkpoint *c);
 int64_t ss_checkpoint_bytes(const ss_checkpoint *c, const char *name); /* of a piece; -1: it has none of that name */
 int ss_checkpoint_read(const ss_checkpoint *c, const ss_piece *piece, ss_error *error); /* of exactly piece->bytes */
 void ss_checkpoint_close(ss_checkpoint *c);
-
-const char *ss_store_describe(void); /* "HDF5 1.10.8" */
 
 #endif

@@ -18,6 +18,7 @@ typedef struct sweep {
     ss_study *study;
     char *results;
     char *whole;                  /* rank 0: the results file of which this run computes a slice; NULL: it computes all */
+    const char *status_file;      /* rank 0: where scripts read how it ended; NULL: nowhere */
     ss_slice slice;
     char *weights_dir;            /* NULL: no weights are kept */
     bool parallel;                /* other ranks work */
@@ -38,16 +39,18 @@ typedef struct sweep {
     struct timespec started;      /* when this run began, as files are dated */
     const char *stopped_by;       /* why a stop was asked for; NULL: it was not */
     bool saved;                   /* the results file was rebuilt when the stop began */
-    size_t n, n_mine, n_before, n_kept, n_failed, n_diverged; /* n_mine: of this slice, what the whole has done aside */
+    size_t n, n_sliced, n_mine;   /* points; of this slice; of these, what the whole has done aside */
+    size_t n_before, n_kept, n_failed, n_diverged;
     ss_error trouble;             /* an error of a callback that cannot return one; "": none */
 } sweep;
 
 /* ---- opening: the same on all ranks, each step agreed on ------------------------------------------------------------ */
 
-/* Every rank learns of any rank's failure; rank 0 alone will say it. */
+/* Every rank learns of any rank's failure; rank 0 alone will say it, unless it may be the one that is missing. */
 static int agree(bool ok, ss_error *error)
 {
     if (ss_farm_agree(ok, error) == 0) return 0;
+    if (ss_farm_rank() != 0 && !ss_farm_is_whole()) ss_log(SS_LOG_WARNING, "%s", error->text);
     if (ss_farm_rank() != 0) error->text[0] = '\0';
     return -1;
 }
@@ -61,6 +64,17 @@ static int take_slice(sweep *s, ss_error *error)
     return s->results ? 0 : -1;
 }
 
+/* Before anything that may wait: scripts take a rank 0 that does not say that it runs for one that hangs. */
+static int begin_status_file(sweep *s, ss_error *error)
+{
+    const char *path = s->status_file;
+    s->status_file = NULL;        /* it is not ours to write */
+    if (ss_status_file_check(path, NULL, s->results, error) || ss_status_file_check(path, NULL, s->whole, error)) return -1;
+    s->status_file = path;
+    ss_status_file_begin(path);
+    return 0;
+}
+
 /* Rank 0's job, path and results file on every rank, whatever they see of the file system. */
 static int share_job(sweep *s, const char *path, const char *output, ss_error *error)
 {
@@ -68,7 +82,7 @@ static int share_job(sweep *s, const char *path, const char *output, ss_error *e
     size_t n_bytes = 0;
     bool root = ss_farm_rank() == 0;
     if (root && (s->job = ss_job_load(path, error)) && (s->results = ss_results_path(s->job, output, error))
-        && take_slice(s, error) == 0) {
+        && take_slice(s, error) == 0 && begin_status_file(s, error) == 0) {
         const char *const texts[] = {s->job->path, s->job->text, s->results};
         bytes = ss_texts_pack(texts, 3, &n_bytes);
         if (!bytes) ss_fail(error, "no memory for the job's text");
@@ -120,19 +134,9 @@ fail:
     return -1;
 }
 
-static const char *point_digest(const void *ctx, const ss_settings *settings)
-{
-    return ss_study_data(ctx, settings)->digest;
-}
-
 static int open_store(sweep *s, ss_error *error)
 {
-    const ss_provenance provenance = {
-        .version = ss_version(), .commit = ss_commit(), .mpi = s->parallel ? ss_farm_describe() : "none",
-        .blas = ss_blas_describe(), .kernels = ss_kernels_describe(), .cpu = ss_cpu_name(),
-        .data_path = ss_study_data_paths(s->study),
-        .data_digest = ss_study_digests(s->study), .point_digest = point_digest, .ctx = s->study,
-    };
+    const ss_provenance provenance = ss_study_provenance(s->study, s->parallel ? ss_farm_describe() : "none");
     if (ss_make_folder_of(s->results, error)) return -1;
     s->store = ss_store_open(s->results, s->job, ss_study_grid(s->study), &provenance, error);
     return s->store ? 0 : -1;
@@ -172,6 +176,7 @@ static int skip_points(sweep *s, ss_error *error)
     if (rc == 0 && s->whole) rc = ss_done_mark(s->study, s->whole, done, &n_done, error);
     for (size_t i = 0; rc == 0 && i < s->n; i++) {
         bool mine = ss_slice_has(&s->slice, i) && !done[i], finished = ss_store_is_finished(s->store, i);
+        s->n_sliced += ss_slice_has(&s->slice, i);
         s->n_mine += mine;
         s->n_before += mine && finished;
         if (mine && !finished) continue;
@@ -273,7 +278,10 @@ static bool should_stop(void *ctx)
 {
     sweep *s = ctx;
     if (ss_farm_rank() != 0) return ss_signal_came() || ss_farm_stop_requested();
-    if (!s->parallel) ss_progress_tick(s->progress); /* alone, the line moves during a trial too */
+    if (!s->parallel) { /* alone, the line moves and the journal is guarded during a trial too */
+        ss_progress_tick(s->progress);
+        if (!s->trouble.text[0]) ss_store_guard(s->store, &s->trouble);
+    }
     if (s->stopped_by) return true;
     if (ss_signal_came())
         s->stopped_by = "by a signal";
@@ -354,6 +362,9 @@ static void print_summary(const sweep *s, ss_farm_end end)
     if (end == SS_FARM_STOPPED)
         printf("%s: stopped %s after %s with %zu of %zu points finished%s; run the same command again to go on\n", s->results,
                s->stopped_by ? s->stopped_by : "by a signal", took, n_finished, s->n_mine, how);
+    else if (s->n_mine == 0)
+        printf("%s: nothing to do: slice %zu/%zu of the %zu %s has %s\n", s->results, s->slice.i, s->slice.n, s->n,
+               s->n == 1 ? "point" : "points", s->n_sliced ? "only points that the whole has finished" : "none of them");
     else if (s->n_kept == 0)
         printf("%s: all %zu points were finished already; see them with `sharpsweep show %s`\n", s->results, s->n_mine,
                s->results);
@@ -465,18 +476,20 @@ int ss_cmd_run(const ss_arguments *arguments, ss_error *error)
     char who[32];
     sweep s = {.parallel = ss_farm_size() > 1, .start_s = ss_clock_s()};
     clock_gettime(CLOCK_REALTIME, &s.started);
-    if (parse_mode(arguments->value[1], &s.mode, error) || ss_slice_parse(arguments->value[2], &s.slice, error)) {
+    if (parse_mode(arguments->value[1], &s.mode, error) || ss_slice_parse(arguments->value[2], &s.slice, error)
+        || ss_status_file_check(arguments->value[3], arguments->operand, arguments->value[0], error)) {
         if (ss_farm_rank() != 0) error->text[0] = '\0';
         return SS_EXIT_USAGE;
     }
     snprintf(who, sizeof who, "rank %d", ss_farm_rank());
     ss_log_configure(SS_LOG_INFO, ss_farm_rank() > 0 ? who : NULL);
     ss_signals_catch();
-    if (ss_farm_rank() == 0) ss_status_file_begin(arguments->value[3]);
+    ss_signals_endure();
+    if (ss_farm_rank() == 0) s.status_file = arguments->value[3];
     int status = open_sweep(&s, arguments, error) ? SS_EXIT_USAGE : run_opened(&s, error);
     if (status == SS_EXIT_USAGE && !ss_farm_is_whole()) status = SS_EXIT_STOPPED; /* nothing is wrong with the job */
     if (ss_farm_rank() == 0)
-        ss_status_file_end(arguments->value[3], status, status == SS_EXIT_STOPPED && s.stopped_by ? s.stopped_by : "");
+        ss_status_file_end(s.status_file, status, status == SS_EXIT_STOPPED && s.stopped_by ? s.stopped_by : "");
     sweep_finish(&s);
     return status;
 }

@@ -208,6 +208,14 @@ static bool is_alike(const char *a, const char *b)
     }
 }
 
+/* Characters of a reason before what was measured of one point: "... (0.1 s, 0.0 s of processor, 12 MiB)". */
+static int unmeasured_length(const char *reason)
+{
+    size_t n = strlen(reason);
+    const char *tail = n > 5 && strcmp(reason + n - 5, " MiB)") == 0 ? strrchr(reason, '(') : NULL;
+    return (int)(tail && tail > reason && strstr(tail, " s, ") ? (size_t)(tail - reason) - 1 : n);
+}
+
 /* One reason: how many points, the first of them, where that one ran. */
 static size_t print_reason(const ss_results *r, size_t first, const char *reason)
 {
@@ -215,7 +223,9 @@ static size_t print_reason(const ss_results *r, size_t first, const char *reason
     double attempts = ss_results_number(r, "attempts", first);
     size_t n = 0;
     for (size_t i = first; i < r->n; i++) n += r->status[i] == SS_FAILED && (!why || is_alike(why->text[i], reason));
-    printf("  %zu %s: %s\n   ", n, n == 1 ? "point" : "points", reason[0] ? reason : "no reason is recorded");
+    int shown = n == 1 ? (int)strlen(reason) : unmeasured_length(reason);
+    if (!reason[0]) printf("  %zu %s: no reason is recorded\n   ", n, n == 1 ? "point" : "points");
+    else printf("  %zu %s: %.*s\n   ", n, n == 1 ? "point" : "points", shown, reason);
     print_place(r, first);
     if (host && host->text[first][0]) printf("; on %s, rank %lld", host->text[first], (long long)r->worker[first]);
     if (attempts > 1) printf(", attempt %.0f", attempts);

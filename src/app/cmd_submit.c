@@ -13,11 +13,10 @@
 /* As the commands' table lists them. */
 enum { OUTPUT, NODES, RANKS, TIME, PARTITION, ACCOUNT, QOS, MODULES, LAUNCHER, DRY_RUN };
 
-#define NOMINAL_FLOPS_PER_S 5e9
-#define ASSUMED_FLOPS_PER_S 5e10
-#define TIME_RESERVE 1.25             /* predictions are upper bounds of training, but of an idle node */
+#define TIME_RESERVE 1.25             /* at least: predictions are those of an idle node */
 #define MEMORY_RESERVE 1.25
-enum { START_MINUTES = 10, LONGEST_MINUTES = 24 * 60, RANK_MIB = 256 /* MPI and the program itself */ };
+#define NINE_IN_TEN 1.282             /* standard deviations: of ten, nine lie below */
+enum { START_MINUTES = 10, LEAST_MINUTES = 3, LONGEST_MINUTES = 24 * 60, RANK_MIB = 256 /* MPI and the program itself */ };
 
 typedef struct work {                 /* what is left to do */
     ss_job *job;
@@ -26,6 +25,8 @@ typedef struct work {                 /* what is left to do */
     size_t n_left;
     double *left_s;                   /* (n_left) */
     double longest_s, memory_bytes;
+    double spread;                    /* relative standard deviation of the sum of left_s */
+    size_t n_measured;                /* points that the prediction was corrected by */
     int64_t threads;
 } work;
 
@@ -42,35 +43,35 @@ static void work_finish(work *w)
     ss_free(w->left_s);
 }
 
-/* Costs of this machine's speed: of the point that costs most. */
-static void predict(const work *w, size_t n, ss_cost *cost)
-{
-    size_t most = 0;
-    ss_error why = {{0}};
-    ss_study_costs(w->study, NOMINAL_FLOPS_PER_S, cost);
-    for (size_t i = 1; i < n; i++)
-        if (cost[i].train_s + cost[i].curvature_s > cost[most].train_s + cost[most].curvature_s) most = i;
-    double flops_per_s = ss_probe_flops(w->study, most, &why);
-    if (flops_per_s <= 0) {
-        ss_log(SS_LOG_WARNING, "%s; %g GFLOP/s are assumed", why.text, ASSUMED_FLOPS_PER_S / 1e9);
-        flops_per_s = ASSUMED_FLOPS_PER_S;
-    }
-    ss_study_costs(w->study, flops_per_s, cost);
-}
-
-static void gather(work *w, size_t n, const ss_cost *cost, const bool *done)
+/* Of the points left: their time as `plan` predicts it, their memory at most. */
+static void gather(work *w, const ss_forecast *f, const ss_cost *most, const bool *done)
 {
     w->threads = 1;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < ss_grid_count(ss_study_grid(w->study)); i++) {
         ss_settings s;
         if (done[i]) continue;
         ss_grid_settings(ss_study_grid(w->study), i, &s);
-        double point_s = cost[i].train_s + cost[i].curvature_s;
+        ss_cost expected = ss_forecast_point(f, i);
+        double point_s = expected.train_s + expected.curvature_s;
         w->left_s[w->n_left++] = point_s;
         if (point_s > w->longest_s) w->longest_s = point_s;
-        if (cost[i].memory_bytes > w->memory_bytes) w->memory_bytes = cost[i].memory_bytes;
+        if (most[i].memory_bytes > w->memory_bytes) w->memory_bytes = most[i].memory_bytes;
         if (s.threads > w->threads) w->threads = s.threads;
     }
+    w->n_measured = ss_cost_model_count(ss_forecast_model(f));
+    w->spread = ss_cost_model_sum_spread(ss_forecast_model(f), w->n_left, w->left_s);
+}
+
+static int predict(work *w, ss_cost *most, const bool *done, ss_error *error)
+{
+    bool assumed;
+    double flops_per_s = ss_probe_study(w->study, &assumed);
+    ss_forecast *f = ss_forecast_of(w->study, w->results, flops_per_s, error);
+    if (!f) return -1;
+    ss_study_costs(w->study, flops_per_s, most);
+    gather(w, f, most, done);
+    ss_forecast_destroy(f);
+    return 0;
 }
 
 static int work_open(work *w, const ss_arguments *arguments, ss_error *error)
@@ -84,11 +85,9 @@ static int work_open(work *w, const ss_arguments *arguments, ss_error *error)
     ss_cost *cost = ss_alloc(n, sizeof *cost);
     w->left_s = ss_alloc(n, sizeof *w->left_s);
     int rc = done && cost && w->left_s ? 0 : ss_fail(error, "no memory for %zu points", n);
+    if (rc == 0) rc = ss_done_check(w->study, w->results, error);
     if (rc == 0) rc = ss_done_mark(w->study, w->results, done, &n_done, error);
-    if (rc == 0) {
-        predict(w, n, cost);
-        gather(w, n, cost, done);
-    }
+    if (rc == 0) rc = predict(w, cost, done, error);
     ss_free(done);
     ss_free(cost);
     return rc;
@@ -116,6 +115,12 @@ static site ask_site(const char *partition)
         s.known = true;
     }
     return s;
+}
+
+/* By what the predicted time is multiplied, so that one in six sweeps or fewer need more. */
+static double reserve(const work *w)
+{
+    return fmax(TIME_RESERVE, exp(w->spread));
 }
 
 /* The fewest workers that are done in time; all that are of use where none are. */
@@ -153,15 +158,19 @@ static int fit(const work *w, const site *place, ss_submission *s, ss_error *err
     int64_t most = per_node * (s->n_nodes ? s->n_nodes : 1);
     if (most > (int64_t)w->n_left) most = (int64_t)w->n_left;
     bool in_time = s->minutes && !s->n_nodes;
-    if (!s->n_workers) s->n_workers = in_time ? workers_within(w, (double)s->minutes * 60 / TIME_RESERVE, most) : most;
+    if (!s->n_workers) s->n_workers = in_time ? workers_within(w, (double)s->minutes * 60 / reserve(w), most) : most;
     if (s->n_nodes > s->n_workers)
         return ss_fail(error, "--nodes %lld: only %lld ranks have work; ask for fewer nodes, or --ranks", (long long)s->n_nodes,
                        (long long)s->n_workers);
     if (!s->minutes) {
-        double need_s = ss_cost_makespan(w->n_left, w->left_s, (int)s->n_workers) * TIME_RESERVE;
+        double need_s = ss_cost_makespan(w->n_left, w->left_s, (int)s->n_workers) * reserve(w);
         int64_t longest = place->minutes ? place->minutes : LONGEST_MINUTES;
         s->minutes = need_s / 60 + START_MINUTES < (double)longest ? (int64_t)ceil(need_s / 60) + START_MINUTES : longest;
     }
+    if (s->minutes < LEAST_MINUTES)
+        return ss_fail(error, "a time limit of %lld min is too short: SLURM may ask the sweep to stop a minute early, and it "
+                       "has to begin and to save within the rest; at least %d are needed (--time, --partition)",
+                       (long long)s->minutes, LEAST_MINUTES);
     /* A quarter of a short job, 5 minutes of a long one, to stop in: SLURM's signal may be a minute early. */
     s->stop_s = s->minutes >= 20 ? 300 : s->minutes * 60 / 4;
     return 0;
@@ -169,13 +178,15 @@ static int fit(const work *w, const site *place, ss_submission *s, ss_error *err
 
 static void explain(const work *w, const ss_submission *s, const site *place, FILE *out)
 {
-    char wall[SS_TIME_BYTES], longest[SS_TIME_BYTES], limit[SS_TIME_BYTES];
+    char wall[SS_TIME_BYTES], most[SS_TIME_BYTES], longest[SS_TIME_BYTES], limit[SS_TIME_BYTES];
     double need_s = ss_cost_makespan(w->n_left, w->left_s, (int)s->n_workers);
     ss_duration_format(need_s, wall);
+    ss_duration_format(need_s * exp(NINE_IN_TEN * w->spread), most);
     ss_duration_format(w->longest_s, longest);
     ss_duration_format((double)s->minutes * 60, limit);
-    fprintf(out, "# %zu points left on %lld working ranks: at most %s, longest point %s, by this machine's speed\n", w->n_left,
-            (long long)s->n_workers, wall, longest);
+    fprintf(out, "# %zu points left on %lld working ranks: about %s, nine times in ten less than %s; longest point %s\n",
+            w->n_left, (long long)s->n_workers, wall, most, longest);
+    fprintf(out, "# (by this machine's speed, corrected by %zu finished points)\n", w->n_measured);
     fprintf(out, "# %lld MiB per rank, time limit %s%s\n", (long long)s->rank_mib, limit,
             need_s > (double)(s->minutes * 60 - s->stop_s) ? "; what does not fit in is done after a requeue" : "");
     if (!place->known) fprintf(out, "# no answer from sinfo: nodes are taken to have %lld cores\n", (long long)place->cores);

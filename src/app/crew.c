@@ -173,7 +173,7 @@ int ss_crew_open(const ss_trial *trial, ss_error *error)
 
 static double trial_memory_bytes(const ss_job *job)
 {
-    if (job->trial_memory_mib != SS_WORD) return (double)job->trial_memory_mib * 1048576;
+    if (job->trial_memory != SS_WORD) return (double)job->trial_memory;
     double granted = ss_memory_granted_bytes(), left = granted - ss_memory_peak_bytes(); /* this rank takes its part of it */
     return left > granted / 2 ? left : granted / 2;
 }

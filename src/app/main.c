@@ -19,15 +19,22 @@ static bool under_launcher(void)
     return false;
 }
 
-/* Other commands than `run` under mpirun: one answer, not one of every rank. */
-static bool is_spare_rank(void)
+/* The number that the launcher gave this rank, before MPI_Init; NULL: it gave none. */
+static const char *launcher_rank(void)
 {
     static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *rank = getenv(names[i]);
-        if (rank) return strcmp(rank, "0") != 0;
+        if (rank) return rank;
     }
-    return false;
+    return NULL;
+}
+
+/* Other commands than `run` under mpirun: one answer, not one of every rank. */
+static bool is_spare_rank(void)
+{
+    const char *rank = launcher_rank();
+    return rank && strcmp(rank, "0") != 0;
 }
 
 static bool has_argument(int argc, char **argv, const char *word)
@@ -47,11 +54,31 @@ static bool asks_for_help(int argc, char **argv)
 /* How long MPI_Finalize may wait for ranks that have said that they leave. */
 enum { FINALIZE_LIMIT_S = 20 };
 static volatile int final_status = SS_EXIT_STOPPED;
+static char alone_text[512];      /* what to say where not all ranks arrive, made while there is time to */
 
 static void give_up(int signal_number)
 {
     (void)signal_number;
     _exit(final_status);
+}
+
+/* Every rank that has come says so: those that are missing in the log are the ones that died. */
+static void give_up_waiting(int signal_number)
+{
+    (void)signal_number;
+    if (write(STDERR_FILENO, alone_text, strlen(alone_text)) < 0) _exit(SS_EXIT_STOPPED); /* nobody listens */
+    _exit(SS_EXIT_STOPPED);
+}
+
+/* MPI_Init waits for ranks that never come, for ever. */
+static void limit_waiting(void)
+{
+    const char *rank = launcher_rank();
+    snprintf(alone_text, sizeof alone_text, "sharpsweep: not all ranks arrived within %.0f s (rank %s on %s did); one has died "
+             "while starting, or the nodes do not reach each other; run the same command again\n", ss_farm_patience_s(),
+             rank ? rank : "?", ss_host_name());
+    signal(SIGALRM, give_up_waiting);
+    alarm((unsigned)ss_farm_patience_s() + 1);
 }
 
 static int leave(int status)
@@ -60,6 +87,7 @@ static int leave(int status)
     final_status = orphan ? SS_EXIT_STOPPED : status;
     bool root = ss_farm_rank() == 0, whole = ss_farm_leave();
     fflush(NULL);
+    signal(SIGALRM, give_up);
     alarm(FINALIZE_LIMIT_S);
     if (!whole) { /* MPI_Finalize would wait for the missing rank for ever, and mpirun for one that is merely stopped */
         if (root) MPI_Abort(MPI_COMM_WORLD, final_status);
@@ -73,8 +101,7 @@ static int leave(int status)
 static int run_parallel(int argc, char **argv)
 {
     ss_error error = {{0}};
-    signal(SIGALRM, give_up);
-    alarm((unsigned)ss_farm_patience_s() + 1); /* MPI_Init waits for ranks that never come, too */
+    limit_waiting();
     if (MPI_Init(&argc, &argv) != MPI_SUCCESS) {
         fprintf(stderr, "sharpsweep: MPI_Init failed; was the program started by the mpirun of another MPI library?\n");
         return SS_EXIT_ERROR;

@@ -42,7 +42,7 @@ ss_farm_traffic ss_farm_count(void)
     return t;
 }
 
-/* Tests of what happens when a rank is missing do not want to wait so long. */
+/* Slow file systems may need more; tests of what happens when a rank is missing do not want to wait so long. */
 double ss_farm_patience_s(void)
 {
     const char *text = getenv("SHARPSWEEP_TOGETHER_S");

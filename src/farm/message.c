@@ -44,7 +44,8 @@ int ss_request_wait(MPI_Request *request, double limit_s, ss_error *error)
         if (complete) return 0;
         if (ss_clock_s() - start_s > limit_s) {
             ss_farm_miss();
-            return ss_fail(error, "not all ranks answered within %.0f s; was one of them killed?", limit_s);
+            return ss_fail(error, "not all ranks answered within %.0f s; was one of them killed? Run the same command again",
+                           limit_s);
         }
         ss_nap_take(&nap);
     }

@@ -38,7 +38,7 @@ typedef struct ss_leave { int32_t missing; } ss_leave;         /* is a rank miss
 /* How long rank 0 waits for the answers of interrupted workers beyond what they were granted. */
 #define SS_FARM_DRAIN_S 5.0
 /* How long all ranks wait for each other while opening (data sets are read), workers for rank 0 while it saves at the end. */
-#define SS_FARM_TOGETHER_S 600.0
+#define SS_FARM_TOGETHER_S 120.0
 #define SS_FARM_LEAVE_S 120.0
 
 /* The communicator of this program, MPI_COMM_NULL outside join and leave. */

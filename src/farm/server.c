@@ -205,14 +205,14 @@ static int serve_once(server *v)
 
 int ss_server_serve(int fd, ss_pulse *page, long parent, const ss_server_calls *calls)
 {
-    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE};
+    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ};
     server v = {.page = page, .calls = calls, .pipe = -1};
     sigset_t deaths;
     if (!bind_to(parent)) return 1;
     prctl(PR_SET_NAME, "ss-server");
     for (int other = 3; other < 1024; other++) /* what the rank had open, the launcher's sockets and its network included */
         if (other != fd) close(other);
-    /* These reach the whole group of processes; it is the supervisor that decides what they mean. */
+    /* These reach the whole group of processes, and the supervisor decides what they mean; or they are errors of a write. */
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) signal(ignored[i], SIG_IGN);
     sigemptyset(&deaths);
     sigaddset(&deaths, SIGCHLD);

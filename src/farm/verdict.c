@@ -60,7 +60,7 @@ static void describe(const ss_verdict *v, int64_t reason, char *out, size_t n)
     describe_status(v->cause == SS_CAUSE_SERVER ? v->server_status : v->wait_status, how, sizeof how);
     const char *oom = reason == SS_STOP_MEMORY ? ", by the kernel, out of memory" : "";
     if (v->cause == SS_CAUSE_MEMORY)
-        snprintf(out, n, "took more than the %.0f MiB of memory that a trial may (trial_memory_mib), in %s", v->value / 1048576,
+        snprintf(out, n, "took more than the %.0f MiB of memory that a trial may (trial_memory), in %s", v->value / 1048576,
                  place);
     else if (v->cause == SS_CAUSE_TIME)
         snprintf(out, n, "took longer than the %.6g s that a trial may (trial_time_limit_s), in %s", v->value, place);

@@ -49,11 +49,11 @@ static void add_field(ss_frame *f, const ss_field *field)
     v->chars_bytes = field->type == SS_FIELD_TEXT ? field->bytes : 0;
 }
 
-static void add_count(ss_frame *f, const char *name, size_t at, bool in_history, const char *text)
+static void add_count(ss_frame *f, const char *name, size_t at, ss_place place, const char *text)
 {
     ss_variable *v = add(f, name, SS_CELL_INT64, SS_FROM_COUNT);
     v->count_at = at;
-    v->in_history = in_history;
+    v->place = place;
     v->text = text;
 }
 
@@ -75,17 +75,19 @@ ss_frame *ss_frame_create(uint32_t n_axes, const char *const *axis, uint32_t n_f
     id->chars_bytes = SS_ID_BYTES;
     for (uint32_t a = 0; a < n_axes; a++) add_setting(f, axis[a], true);
     for (size_t i = 0; i < n_fields; i++) add_field(f, &field[i]);
-    add_count(f, "n_eigenvalues", offsetof(ss_row, n_eigenvalues), false, "eigenvalues that were measured");
+    add_count(f, "n_eigenvalues", offsetof(ss_row, n_eigenvalues), SS_IN_ROOT, "eigenvalues that were measured");
     for (size_t i = 0; i < n_keys; i++) {
         bool is_axis = false;
         for (uint32_t a = 0; a < n_axes; a++) is_axis |= strcmp(axis[a], key[i].name) == 0;
         if (!is_axis && key[i].offset != (size_t)-1) add_setting(f, key[i].name, false);
     }
     for (uint32_t i = 0; i < n_foreign; i++) add_setting(f, foreign[i], false);
-    add_count(f, "n_epochs", offsetof(ss_row, n_history), true, "rows of this point's history");
-    add_count(f, "n_checks", offsetof(ss_row, n_track), true, "rows of this point's lambda_max track");
+    add_count(f, "n_epochs", offsetof(ss_row, n_history), SS_IN_HISTORY, "rows of this point's history");
+    add_count(f, "n_checks", offsetof(ss_row, n_track), SS_IN_HISTORY, "rows of this point's lambda_max track");
+    add_count(f, "n_nodes", SS_SPECTRUM_COUNT, SS_IN_SPECTRUM, "nodes of this point's spectral density");
     f->history.field = ss_history_fields(&f->history.n_columns);
     f->track.field = ss_track_fields(&f->track.n_columns);
+    f->spectrum.field = ss_spectrum_fields(&f->spectrum.n_columns);
     return f;
 }
 
@@ -104,6 +106,56 @@ static uint32_t foreign_settings(const ss_table *t, const char **name, uint32_t 
     return n;
 }
 
+/* Has the setting that asks for this measure ever been used? */
+static bool is_asked_for(const ss_table *t, const char *name)
+{
+    size_t n;
+    const ss_key *key = ss_keys(&n);
+    bool any = strcmp(name, SS_ANY_MEASURE) == 0, asked = false;
+    for (size_t i = 0; i < n && !asked; i++)
+        if (any ? key[i].optional : strcmp(key[i].name, name) == 0) asked = ss_table_uses(t, &key[i]);
+    return asked;
+}
+
+static bool is_wanted(const ss_frame *f, const ss_variable *v, const ss_table *t)
+{
+    if (v->place == SS_IN_SPECTRUM) return f->spectrum.n_rows > 0;
+    if (v->field && v->field->key) return is_asked_for(t, v->field->key);
+    return v->is_axis || !v->key || !v->key->optional || ss_table_uses(t, v->key);
+}
+
+/* A million points need no columns of nothing, nor of defaults that are as good as not there. */
+static void leave_out_unused(ss_frame *f, const ss_table *t)
+{
+    size_t kept = 0;
+    bool tracked = is_asked_for(t, "track_measures");
+    for (size_t i = 0; i < f->n_variables; i++)
+        if (is_wanted(f, &f->variable[i], t)) f->variable[kept++] = f->variable[i];
+    f->n_variables = kept;
+    for (size_t c = 0; c < f->track.n_columns; c++) {
+        const char *key = f->track.field[c].key;
+        f->track.absent[c] = key && !((tracked || strcmp(key, "sam_rho") == 0) && is_asked_for(t, key));
+    }
+}
+
+/* Nodes that any finished point may have: probes times steps. The index does not hold their number: entries are what they
+ * were before there were spectra, so that earlier programs read them. */
+static size_t most_nodes(const ss_table *t)
+{
+    const ss_key *probes = ss_key_find("spectrum_probes"), *steps = ss_key_find("spectrum_steps");
+    size_t most = 0;
+    ss_settings s;
+    if (!ss_table_uses(t, probes)) return 0;
+    ss_settings_default(&s);
+    for (size_t i = 0; i < t->n_rows; i++) {
+        const char *p = ss_table_value(t, &t->row[i], probes->name), *k = ss_table_value(t, &t->row[i], steps->name);
+        if (t->row[i].offset == 0 || ss_key_parse(probes, p, &s, NULL) || ss_key_parse(steps, k, &s, NULL)) continue;
+        size_t n = (size_t)s.spectrum_probes * (size_t)s.spectrum_steps;
+        if (n > most) most = n;
+    }
+    return most;
+}
+
 ss_frame *ss_frame_of_table(const ss_table *t, ss_error *error)
 {
     const char *foreign[64];
@@ -118,6 +170,8 @@ ss_frame *ss_frame_of_table(const ss_table *t, ss_error *error)
         if (r->n_track > f->track.n_rows) f->track.n_rows = r->n_track;
         if (r->n_eigenvalues > f->n_eigenvalues) f->n_eigenvalues = r->n_eigenvalues;
     }
+    f->spectrum.n_rows = most_nodes(t);
+    leave_out_unused(f, t);
     return f;
 }
 
@@ -131,6 +185,7 @@ void ss_frame_destroy(ss_frame *f)
     for (size_t c = 0; c < SS_MAX_SERIES_FIELDS; c++) {
         ss_free(f->history.value[c]);
         ss_free(f->track.value[c]);
+        ss_free(f->spectrum.value[c]);
     }
     ss_free(f->eigenvalue);
     ss_free(f->variable);
@@ -141,7 +196,7 @@ void ss_frame_destroy(ss_frame *f)
 ss_variable *ss_frame_find(const ss_frame *f, const char *name)
 {
     for (size_t i = 0; i < f->n_variables; i++)
-        if (!f->variable[i].in_history && strcmp(f->variable[i].name, name) == 0) return &f->variable[i];
+        if (f->variable[i].place == SS_IN_ROOT && strcmp(f->variable[i].name, name) == 0) return &f->variable[i];
     return NULL;
 }
 
@@ -150,6 +205,7 @@ size_t ss_frame_row_bytes(const ss_frame *f)
     size_t n = f->history.n_rows;
     if (f->track.n_rows > n) n = f->track.n_rows;
     if (f->n_eigenvalues > n) n = f->n_eigenvalues;
+    if (f->spectrum.n_rows > n) n = f->spectrum.n_rows;
     return n * sizeof(double);
 }
 
@@ -157,7 +213,7 @@ static int allocate_matrices(ss_matrices *m, size_t capacity)
 {
     if (m->n_columns > SS_MAX_SERIES_FIELDS || (m->n_rows && capacity > SIZE_MAX / m->n_rows)) return -1;
     for (size_t c = 0; c < m->n_columns; c++)
-        if (!(m->value[c] = ss_alloc(capacity * m->n_rows, sizeof(double)))) return -1;
+        if (!m->absent[c] && !(m->value[c] = ss_alloc(capacity * m->n_rows, sizeof(double)))) return -1;
     return 0;
 }
 
@@ -172,7 +228,8 @@ int ss_frame_allocate(ss_frame *f, size_t capacity, bool with_series, ss_error *
         ok = v->data && (v->chars || !v->chars_bytes);
     }
     if (with_series) {
-        ok = ok && allocate_matrices(&f->history, capacity) == 0 && allocate_matrices(&f->track, capacity) == 0;
+        ok = ok && allocate_matrices(&f->history, capacity) == 0 && allocate_matrices(&f->track, capacity) == 0 &&
+             allocate_matrices(&f->spectrum, capacity) == 0;
         if (ok) f->eigenvalue = ss_alloc(capacity * f->n_eigenvalues, sizeof(double));
         ok = ok && f->eigenvalue;
     }

@@ -102,10 +102,19 @@ static void enter_session(ss_frame *f, const ss_table *t, uint32_t session)
 static void fill_matrices(ss_matrices *m, size_t i, const ss_series *s)
 {
     for (size_t c = 0; c < m->n_columns; c++) {
+        if (m->absent[c]) continue;
         double *out = m->value[c] + i * m->n_rows;
         for (size_t k = 0; k < m->n_rows; k++)
             out[k] = k < s->n_rows && c < s->n_columns ? s->value[k * s->n_columns + c] : (double)NAN;
     }
+}
+
+static int64_t count_of(const ss_variable *v, const ss_row *row, const ss_record *r)
+{
+    uint32_t count;
+    if (v->count_at == SS_SPECTRUM_COUNT) return (int64_t)r->spectrum.n_rows;
+    memcpy(&count, (const char *)row + v->count_at, sizeof count);
+    return count;
 }
 
 static void fill_row(ss_frame *f, size_t i, const ss_table *t, const ss_row *row, const ss_record *r)
@@ -113,7 +122,6 @@ static void fill_row(ss_frame *f, size_t i, const ss_table *t, const ss_row *row
     if (f->session != row->session + 1) enter_session(f, t, row->session);
     for (size_t k = 0; k < f->n_variables; k++) {
         ss_variable *v = &f->variable[k];
-        uint32_t count;
         switch (v->source) {
         case SS_FROM_ID:
             ss_id_format(row->id, v->chars + i * v->chars_bytes);
@@ -121,15 +129,13 @@ static void fill_row(ss_frame *f, size_t i, const ss_table *t, const ss_row *row
             break;
         case SS_FROM_FIELD: fill_field(v, i, row, r); break;
         case SS_FROM_SETTING: fill_setting(v, i, t, row); break;
-        case SS_FROM_COUNT:
-            memcpy(&count, (const char *)row + v->count_at, sizeof count);
-            ((int64_t *)v->data)[i] = count;
-            break;
+        case SS_FROM_COUNT: ((int64_t *)v->data)[i] = count_of(v, row, r); break;
         }
     }
     if (!f->eigenvalue) return;
     fill_matrices(&f->history, i, &r->history);
     fill_matrices(&f->track, i, &r->track);
+    fill_matrices(&f->spectrum, i, &r->spectrum);
     for (size_t k = 0; k < f->n_eigenvalues; k++)
         f->eigenvalue[i * f->n_eigenvalues + k] = k < r->n_eigenvalues ? r->eigenvalue[k] : (double)NAN;
 }

@@ -229,7 +229,8 @@ int ss_import_record(const ss_results_file *f, size_t i, ss_record *r, ss_error 
     r->n_eigenvalues = (size_t)n;
     if (n > 0) memcpy(r->eigenvalue, frame->eigenvalue + i * frame->n_eigenvalues, (size_t)n * sizeof *r->eigenvalue);
     if (get_series(&frame->history, i, count_of(f, offsetof(ss_row, n_history), i), &r->history, error) ||
-        get_series(&frame->track, i, count_of(f, offsetof(ss_row, n_track), i), &r->track, error))
+        get_series(&frame->track, i, count_of(f, offsetof(ss_row, n_track), i), &r->track, error) ||
+        get_series(&frame->spectrum, i, count_of(f, SS_SPECTRUM_COUNT, i), &r->spectrum, error))
         return ss_fail_in(error, "row %zu", frame->first + i);
     return 0;
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -216,6 +217,15 @@ static int write_header(ss_journal *j, ss_error *error)
     return 0;
 }
 
+static int name_it(ss_journal *j, const unsigned char *uuid, ss_error *error)
+{
+    if (uuid)
+        memcpy(j->uuid, uuid, SS_UUID_BYTES);
+    else if (getrandom(j->uuid, SS_UUID_BYTES, 0) != SS_UUID_BYTES)
+        return ss_fail(error, "getrandom: %s", strerror(errno));
+    return 0;
+}
+
 ss_journal *ss_journal_create(const char *path, const unsigned char *uuid, ss_error *error)
 {
     ss_journal *j = new_journal("", error);
@@ -225,12 +235,7 @@ ss_journal *ss_journal_create(const char *path, const unsigned char *uuid, ss_er
         ss_fail(error, "%.80s...: path of more than %d bytes", path, SS_PATH_BYTES - 1);
         goto failed;
     }
-    if (uuid)
-        memcpy(j->uuid, uuid, SS_UUID_BYTES);
-    else if (getrandom(j->uuid, SS_UUID_BYTES, 0) != SS_UUID_BYTES) {
-        ss_fail(error, "getrandom: %s", strerror(errno));
-        goto failed;
-    }
+    if (name_it(j, uuid, error)) goto failed;
     unlink(j->path); /* left by a killed process that had our number */
     j->fd = open(j->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (j->fd < 0) {
@@ -254,6 +259,7 @@ int ss_journal_publish(ss_journal *j, bool replace, ss_error *error)
     dot = strrchr(path, '.');       /* .PID */
     if (dot) *dot = '\0';
     if (fsync(j->fd)) return ss_fail(error, "%s: fsync: %s", path, strerror(errno));
+    replace = replace || (access(path, F_OK) == 0 && !ss_journal_exists(path));
     if (!replace && link(j->path, path) == 0) {
         unlink(j->path);
     } else if (!replace && errno == EEXIST) {
@@ -325,6 +331,37 @@ ss_journal *ss_journal_open(const char *path, bool writable, ss_error *error)
     return NULL;
 }
 
+ss_journal *ss_journal_scratch(ss_error *error)
+{
+    ss_journal *j = new_journal("journal in memory", error);
+    if (!j) return NULL;
+    j->fd = memfd_create("sharpsweep-journal", MFD_CLOEXEC);
+    if (j->fd >= 0 && write_header(j, error) == 0) return j;
+    if (j->fd < 0) ss_fail(error, "no memory for a journal: %s", strerror(errno));
+    ss_journal_close(j);
+    return NULL;
+}
+
+bool ss_journal_exists(const char *path)
+{
+    struct stat st;
+    if (access(path, F_OK)) return false;
+    return stat(path, &st) || !S_ISREG(st.st_mode) || st.st_size > 0;
+}
+
+ss_journal *ss_journal_revive(const char *path, const unsigned char *uuid, ss_error *error)
+{
+    ss_journal *j = new_journal(path, error);
+    if (!j) return NULL;
+    j->writable = true;
+    int rc = name_it(j, uuid, error) || open_file(j, error) || ss_lock_take(j, error) || measure(j, error) ? -1 : 0;
+    if (rc == 0 && j->end > 0)
+        rc = ss_fail(error, "%s: was just begun by another process; only one sweep may write a results file", path);
+    if (rc == 0 && write_header(j, error) == 0) return j;
+    ss_journal_close(j);
+    return NULL;
+}
+
 ss_journal *ss_journal_salvage(const char *path, ss_error *error)
 {
     ss_journal *j = new_journal(path, error);
@@ -338,8 +375,9 @@ ss_journal *ss_journal_salvage(const char *path, ss_error *error)
 
 ss_journal_state ss_journal_peek(const char *path, ss_error *error)
 {
-    if (access(path, F_OK) != 0 && errno == ENOENT) {
-        ss_fail(error, "%s: is missing", path);
+    bool named = access(path, F_OK) == 0;
+    if (named ? !ss_journal_exists(path) : errno == ENOENT) {
+        ss_fail(error, "%s: is %s", path, named ? "empty" : "missing");
         return SS_JOURNAL_MISSING;
     }
     ss_journal *j = new_journal(path, error);

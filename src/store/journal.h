@@ -36,6 +36,11 @@ int ss_journal_publish(ss_journal *j, bool replace, ss_error *error);
 /* For a writer, takes the lock or says who holds it. For a reader, never disturbs a writer. Not ours, a newer version, a
  * damaged header: error. */
 ss_journal *ss_journal_open(const char *path, bool writable, ss_error *error);
+/* Is there a journal? An empty file is none: after a power failure a name may outlive its bytes. */
+bool ss_journal_exists(const char *path);
+/* Such an empty file, locked and begun anew in its place (so that of two writers one loses). uuid as for create. */
+ss_journal *ss_journal_revive(const char *path, const unsigned char *uuid, ss_error *error);
+ss_journal *ss_journal_scratch(ss_error *error); /* in memory, under no name: what a results file holds, to look at */
 /* For repair: reads entries whatever the header says. */
 ss_journal *ss_journal_salvage(const char *path, ss_error *error);
 typedef enum ss_journal_state { SS_JOURNAL_OURS, SS_JOURNAL_MISSING, SS_JOURNAL_BAD_HEADER,
@@ -65,5 +70,8 @@ void ss_lock_note(ss_journal *j);                      /* writes who we are into
 void ss_lock_forget(const ss_journal *j);              /* before the writer's descriptor is closed */
 int ss_lock_borrow(int dirfd, const char *path);       /* descriptor of this process's own writer of that file, or -1 */
 bool ss_lock_is_held(const ss_journal *j);             /* by any process, this one included */
+/* Is the writer's file still the one under its name? One that was deleted is put back with all it held; -1: it was replaced or
+ * cut by somebody else, so nothing may be written any more. */
+int ss_lock_guard(ss_journal *j, ss_error *error);
 
 #endif

@@ -1,6 +1,7 @@
 /* lock.c - one writer per journal. POSIX record locks die with their process and are not inherited over fork, but have one
  * trap: closing any descriptor of the file drops the process's lock. So this process's writers stand in a list, and a
- * reader of the same file in this process borrows the writer's descriptor in place of opening its own. */
+ * reader of the same file in this process borrows the writer's descriptor in place of opening its own. The lock is of the
+ * file, not of its name: a journal that somebody deletes takes it along, so the writer puts it back. */
 #include "journal.h"
 
 #include <errno.h>
@@ -91,4 +92,45 @@ bool ss_lock_is_held(const ss_journal *j)
     if (fstat(j->fd, &st)) return false;
     if (find_writer(&st)) return true;
     return fcntl(j->fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+/* Under the journal's name again, with a lock of its own; fails where another run has taken the name. */
+static int put_back(ss_journal *j, ss_error *error)
+{
+    ss_journal *copy = ss_journal_create(j->path, j->uuid, error);
+    unsigned char bytes[16384];
+    int rc = copy ? 0 : -1;
+    for (uint64_t at = 0; rc == 0 && at < j->end;) {
+        ssize_t n = pread(j->fd, bytes, j->end - at < sizeof bytes ? (size_t)(j->end - at) : sizeof bytes, (off_t)at);
+        if (n <= 0 || pwrite(copy->fd, bytes, (size_t)n, (off_t)at) != n)
+            rc = ss_fail(error, "%s: was deleted, and cannot be written again: %s", j->path,
+                         n == 0 ? "it was cut" : strerror(errno));
+        else at += (uint64_t)n;
+    }
+    if (rc == 0) rc = ss_journal_publish(copy, false, error);
+    if (rc == 0) {
+        int fd = j->fd;
+        ss_lock_forget(j);
+        j->fd = copy->fd;         /* its place in the list of writers is of the descriptor */
+        copy->fd = -1;
+        close(fd);
+        ss_lock_note(j);
+        ss_log(SS_LOG_WARNING, "%s: was deleted while this run was writing it, and is made again; to begin a sweep anew, stop "
+               "it first", j->path);
+    }
+    ss_journal_close(copy);
+    return rc;
+}
+
+int ss_lock_guard(ss_journal *j, ss_error *error)
+{
+    struct stat own, named;
+    if (fstat(j->fd, &own)) return ss_fail(error, "%s: %s", j->path, strerror(errno));
+    if ((uint64_t)own.st_size < j->end)
+        return ss_fail(error, "%s: was cut short by somebody else while this run was writing it; the results file is as it was",
+                       j->path);
+    if (stat(j->path, &named)) return errno == ENOENT ? put_back(j, error) : ss_fail(error, "%s: %s", j->path, strerror(errno));
+    if (named.st_dev == own.st_dev && named.st_ino == own.st_ino) return 0;
+    return ss_fail(error, "%s: was replaced by somebody else while this run was writing it; only one sweep may write a results "
+                   "file", j->path);
 }

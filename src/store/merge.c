@@ -48,7 +48,7 @@ static int open_input(ss_merge *m, const char *path, ss_merge_input *in, ss_erro
     in->table = ss_table_create(error);
     if (!in->table || ss_results_resolve(path, in->path, error) || ss_journal_path(in->path, journal_path, error)) return -1;
     in->is_target = strcmp(in->path, m->path) == 0;
-    bool has_journal = access(journal_path, F_OK) == 0;
+    bool has_journal = ss_journal_exists(journal_path);
     if (!has_journal && access(in->path, F_OK))
         return ss_fail(error, "%s: there is neither a results file nor its journal", path);
     if (has_journal ? read_journal(in, journal_path, error) : read_file_alone(m, in, error)) return -1;
@@ -243,8 +243,8 @@ static int begin(ss_merge *m, const char *out, ss_journal **target, ss_error *er
     if (ss_results_resolve(out, m->path, error) || ss_journal_path(m->path, journal_path, error)) return -1;
     if (snprintf(m->scratch, sizeof m->scratch, "%s.import", journal_path) >= SS_PATH_BYTES)
         return ss_fail(error, "%.80s...: path of more than %d bytes", out, SS_PATH_BYTES - 1);
-    m->exists = access(m->path, F_OK) == 0 || access(journal_path, F_OK) == 0;
-    if (access(journal_path, F_OK) == 0 && !(*target = ss_journal_open(journal_path, true, error))) return -1;
+    m->exists = access(m->path, F_OK) == 0 || ss_journal_exists(journal_path);
+    if (ss_journal_exists(journal_path) && !(*target = ss_journal_open(journal_path, true, error))) return -1;
     unsigned char uuid[SS_UUID_BYTES];
     bool has_uuid = *target != NULL;
     if (has_uuid) memcpy(uuid, (*target)->uuid, sizeof uuid);

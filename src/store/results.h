@@ -10,18 +10,18 @@ enum { SS_SCHEMA_VERSION = 1 };
 
 /* results_write.c: the file made anew from the journal, put in place at once. */
 int ss_results_write(const char *path, const ss_table *t, ss_journal *j, ss_error *error);
-/* Names within the group `history`: a track's columns are told apart from the epochs' by "track_". */
-void ss_series_name(const ss_field *field, bool is_track, char out[64]);
+/* Names within their group: in `history` a track's columns are told apart from the epochs' by "track_". */
+void ss_series_name(const ss_frame *f, const ss_matrices *m, size_t column, char out[64]);
 
 /* results_file.c: an existing file, checked before anything of it is believed. */
 typedef struct ss_results_file {
-    hid_t file, group;            /* group: history, -1 where there is none */
+    hid_t file, group, density;   /* the groups history and spectrum, -1 where there is none */
     size_t n;                     /* rows */
     uint32_t n_axes; char *axes_text; const char *axis[SS_MAX_FILE_AXES];
     char *created, *updated, *uuid, *info[SS_N_INFO];
     ss_frame *frame;
     hid_t *variable;              /* (frame->n_variables) -1: not in this file */
-    hid_t history[SS_MAX_SERIES_FIELDS], track[SS_MAX_SERIES_FIELDS], eigenvalue;
+    hid_t history[SS_MAX_SERIES_FIELDS], track[SS_MAX_SERIES_FIELDS], spectrum[SS_MAX_SERIES_FIELDS], eigenvalue;
 } ss_results_file;
 ss_results_file *ss_results_file_open(const char *path, bool with_series, ss_error *error);
 void ss_results_file_close(ss_results_file *f);

@@ -92,7 +92,7 @@ static int open_variables(ss_results_file *f, ss_error *error)
     for (size_t i = 0; i < f->frame->n_variables; i++) f->variable[i] = -1;
     for (size_t i = 0; i < f->frame->n_variables; i++) {
         ss_variable *v = &f->frame->variable[i];
-        hid_t at = v->in_history ? f->group : f->file;
+        hid_t at = v->place == SS_IN_HISTORY ? f->group : v->place == SS_IN_SPECTRUM ? f->density : f->file;
         hsize_t dim[2] = {f->n, 0};
         if (at >= 0 && open_set(at, v->name, v->cell, 1, dim, &f->variable[i], error)) return -1;
         bool needed = v->source == SS_FROM_ID || v->is_axis || strcmp(v->name, "status") == 0;
@@ -113,15 +113,22 @@ static int open_matrix(ss_results_file *f, hid_t at, const char *name, size_t *n
     return 0;
 }
 
-static int open_series(ss_results_file *f, ss_matrices *m, bool is_track, hid_t *set, ss_error *error)
+static int open_series(ss_results_file *f, hid_t at, ss_matrices *m, hid_t *set, ss_error *error)
 {
     char name[64];
-    for (size_t c = 0; c < m->n_columns && f->group >= 0; c++) {
-        ss_series_name(&m->field[c], is_track, name);
-        if (open_matrix(f, f->group, name, &m->n_rows, &set[c], error)) return -1;
+    for (size_t c = 0; c < m->n_columns && at >= 0; c++) {
+        ss_series_name(f->frame, m, c, name);
+        if (open_matrix(f, at, name, &m->n_rows, &set[c], error)) return -1;
     }
     if (m->n_rows == 0) m->n_rows = 1;
     return 0;
+}
+
+static int open_group(const ss_results_file *f, const char *name, hid_t *group, ss_error *error)
+{
+    if (H5Lexists(f->file, name, H5P_DEFAULT) <= 0) return 0;
+    *group = H5Gopen2(f->file, name, H5P_DEFAULT);
+    return *group < 0 ? ss_h5_fail(error, "H5Gopen2") : 0;
 }
 
 static int open_contents(ss_results_file *f, bool with_series, ss_error *error)
@@ -134,18 +141,17 @@ static int open_contents(ss_results_file *f, bool with_series, ss_error *error)
     if (dim[0] == 0 || dim[0] > MAX_ROWS)
         return ss_fail(error, "has %llu rows; expected 1 to %d", (unsigned long long)dim[0], MAX_ROWS);
     f->n = dim[0];
-    if (H5Lexists(f->file, "history", H5P_DEFAULT) > 0) {
-        f->group = H5Gopen2(f->file, "history", H5P_DEFAULT);
-        if (f->group < 0) return ss_h5_fail(error, "H5Gopen2");
-    }
+    if (open_group(f, "history", &f->group, error) || open_group(f, "spectrum", &f->density, error)) return -1;
     f->frame = ss_frame_create(f->n_axes, f->axis, 0, NULL, error);
     if (!f->frame || open_variables(f, error)) return -1;
     if (!with_series) return 0;
     if (open_matrix(f, f->file, "eigenvalue", &f->frame->n_eigenvalues, &f->eigenvalue, error) ||
-        open_series(f, &f->frame->history, false, f->history, error))
+        open_series(f, f->group, &f->frame->history, f->history, error) ||
+        open_series(f, f->group, &f->frame->track, f->track, error) ||
+        open_series(f, f->density, &f->frame->spectrum, f->spectrum, error))
         return -1;
     if (f->frame->n_eigenvalues == 0) f->frame->n_eigenvalues = 1;
-    return open_series(f, &f->frame->track, true, f->track, error);
+    return 0;
 }
 
 ss_results_file *ss_results_file_open(const char *path, bool with_series, ss_error *error)
@@ -156,8 +162,8 @@ ss_results_file *ss_results_file_open(const char *path, bool with_series, ss_err
         ss_fail(error, "%s: no memory", path);
         return NULL;
     }
-    f->file = f->group = f->eigenvalue = -1;
-    for (size_t c = 0; c < SS_MAX_SERIES_FIELDS; c++) f->history[c] = f->track[c] = -1;
+    f->file = f->group = f->density = f->eigenvalue = -1;
+    for (size_t c = 0; c < SS_MAX_SERIES_FIELDS; c++) f->history[c] = f->track[c] = f->spectrum[c] = -1;
     int rc = ss_h5_open(path, &f->file, error);
     if (rc == SS_H5_FOREIGN && error) ss_fail(error, "%s, so it is no results file of sharpsweep", error->text);
     if (rc == 0) {
@@ -175,8 +181,10 @@ void ss_results_file_close(ss_results_file *f)
     for (size_t c = 0; c < SS_MAX_SERIES_FIELDS; c++) {
         ss_h5_close(&f->history[c]);
         ss_h5_close(&f->track[c]);
+        ss_h5_close(&f->spectrum[c]);
     }
     ss_h5_close(&f->eigenvalue);
+    ss_h5_close(&f->density);
     ss_h5_close(&f->group);
     if (f->file >= 0) H5Fclose(f->file);
     for (int i = 0; i < SS_N_INFO; i++) ss_free(f->info[i]);
@@ -264,6 +272,13 @@ static int read_matrix(hid_t set, size_t first, size_t n, size_t columns, double
     return 0;
 }
 
+static int read_matrices(const hid_t *set, size_t first, size_t n, const ss_matrices *m, ss_error *error)
+{
+    for (size_t c = 0; c < m->n_columns; c++)
+        if (read_matrix(set[c], first, n, m->n_rows, m->value[c], error)) return -1;
+    return 0;
+}
+
 int ss_results_file_read_index(ss_results_file *f, size_t first, size_t n, ss_error *error)
 {
     ss_words_finish(&f->frame->words);
@@ -287,9 +302,7 @@ int ss_results_file_read(ss_results_file *f, size_t first, size_t n, ss_error *e
         if (read_variable(f, i, first, n, error)) return ss_fail_in(error, "%s", frame->variable[i].name);
     if (!frame->eigenvalue) return 0;
     if (read_matrix(f->eigenvalue, first, n, frame->n_eigenvalues, frame->eigenvalue, error)) return -1;
-    for (size_t c = 0; c < frame->history.n_columns; c++)
-        if (read_matrix(f->history[c], first, n, frame->history.n_rows, frame->history.value[c], error)) return -1;
-    for (size_t c = 0; c < frame->track.n_columns; c++)
-        if (read_matrix(f->track[c], first, n, frame->track.n_rows, frame->track.value[c], error)) return -1;
-    return 0;
+    return read_matrices(f->history, first, n, &frame->history, error) ||
+           read_matrices(f->track, first, n, &frame->track, error) ||
+           read_matrices(f->spectrum, first, n, &frame->spectrum, error) ? -1 : 0;
 }

@@ -212,7 +212,7 @@ ss_results *ss_results_open(const char *path, bool live, ss_error *error)
         ss_fail(error, "%s: no memory", path);
         return NULL;
     }
-    if (live && access(journal, F_OK) == 0) {
+    if (live && ss_journal_exists(journal)) {
         if (read_journal(r, journal, real, &why) == 0) return r;
         if (access(real, F_OK) != 0) {
             ss_fail(error, "%s", why.text);

@@ -14,16 +14,18 @@ typedef struct writer {
     ss_h5_out out;
     ss_frame *frame;
     const ss_table *table;
-    hid_t group, point, k, epoch, check; /* the last four: dimension scales */
+    hid_t group, density;         /* history, spectrum */
+    hid_t point, k, epoch, check, node; /* dimension scales */
     hid_t *variable;              /* (frame->n_variables) */
-    hid_t history[SS_MAX_SERIES_FIELDS], track[SS_MAX_SERIES_FIELDS], eigenvalue;
+    hid_t history[SS_MAX_SERIES_FIELDS], track[SS_MAX_SERIES_FIELDS], spectrum[SS_MAX_SERIES_FIELDS], eigenvalue;
 } writer;
 
-void ss_series_name(const ss_field *field, bool is_track, char out[64])
+void ss_series_name(const ss_frame *f, const ss_matrices *m, size_t column, char out[64])
 {
+    const char *name = m->field[column].name;
     /* `epoch` is the dimension; the column of that name gets the record's name for the same thing. */
-    const char *name = !is_track && strcmp(field->name, "epoch") == 0 ? "epochs" : field->name;
-    snprintf(out, 64, "%s%s", is_track ? "track_" : "", name);
+    if (m == &f->history && strcmp(name, "epoch") == 0) name = "epochs";
+    snprintf(out, 64, "%s%s", m == &f->track ? "track_" : "", name);
 }
 
 static hid_t cell_type(ss_cell cell, bool in_file)
@@ -141,7 +143,7 @@ static int make_variable(writer *w, size_t i, ss_error *error)
     if (v->cell == SS_CELL_INT64 && v->source == SS_FROM_FIELD) fill = &int_fill;
     hsize_t dim = w->table->n_rows;
     hid_t *set = &w->variable[i];
-    hid_t at = v->in_history ? w->group : w->out.file;
+    hid_t at = v->place == SS_IN_HISTORY ? w->group : v->place == SS_IN_SPECTRUM ? w->density : w->out.file;
     int rc = -1;
     if (make_dataset(at, v->name, v->cell, 1, &dim, w->frame->capacity, fill, set, error)) goto done;
     H5_TRY(H5DSattach_scale(*set, w->point, 0));
@@ -165,17 +167,18 @@ done:
     return rc ? ss_fail_in(error, "%s", name) : 0;
 }
 
-static int make_series(writer *w, const ss_matrices *m, bool is_track, hid_t scale, hid_t *set, ss_error *error)
+static int make_series(writer *w, hid_t at, const ss_matrices *m, hid_t scale, hid_t *set, ss_error *error)
 {
     char name[64];
     for (size_t c = 0; c < m->n_columns; c++) {
-        ss_series_name(&m->field[c], is_track, name);
-        if (make_matrix(w, w->group, name, m->n_rows, scale, m->field[c].text, m->field[c].unit, &set[c], error)) return -1;
+        if (m->absent[c]) continue;
+        ss_series_name(w->frame, m, c, name);
+        if (make_matrix(w, at, name, m->n_rows, scale, m->field[c].text, m->field[c].unit, &set[c], error)) return -1;
     }
     return 0;
 }
 
-static int make_group(writer *w, ss_error *error)
+static int make_group(const writer *w, const char *name, hid_t *group, ss_error *error)
 {
     int rc = -1;
     hid_t plan = -1;
@@ -183,16 +186,42 @@ static int make_group(writer *w, ss_error *error)
     H5_TRY(H5Pset_obj_track_times(plan, 0));
     H5_TRY(H5Pset_link_creation_order(plan, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED));
     H5_TRY(H5Pset_attr_creation_order(plan, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED));
-    H5_TRY(w->group = H5Gcreate2(w->out.file, "history", H5P_DEFAULT, plan, H5P_DEFAULT));
-    if (make_scale(w->group, "epoch", w->frame->history.n_rows, 1,
-                   "number of the evaluation; the epochs completed by then are in `epochs`", &w->epoch, error) ||
-        make_scale(w->group, "check", w->frame->track.n_rows, 1, "measurement of lambda_max during training", &w->check,
-                   error))
-        goto done;
+    H5_TRY(*group = H5Gcreate2(w->out.file, name, H5P_DEFAULT, plan, H5P_DEFAULT));
     rc = 0;
 done:
     ss_h5_close(&plan);
     return rc;
+}
+
+static int make_counts(writer *w, ss_place place, ss_error *error)
+{
+    for (size_t i = 0; i < w->frame->n_variables; i++)
+        if (w->frame->variable[i].place == place && make_variable(w, i, error)) return -1;
+    return 0;
+}
+
+static int make_history(writer *w, ss_error *error)
+{
+    const ss_frame *f = w->frame;
+    if (make_group(w, "history", &w->group, error) ||
+        make_scale(w->group, "epoch", f->history.n_rows, 1,
+                   "number of the evaluation; the epochs completed by then are in `epochs`", &w->epoch, error) ||
+        make_scale(w->group, "check", f->track.n_rows, 1, "measurement of lambda_max during training", &w->check, error))
+        return -1;
+    if (make_counts(w, SS_IN_HISTORY, error)) return -1;
+    if (make_series(w, w->group, &f->history, w->epoch, w->history, error)) return -1;
+    return make_series(w, w->group, &f->track, w->check, w->track, error);
+}
+
+static int make_spectrum(writer *w, ss_error *error)
+{
+    const ss_matrices *m = &w->frame->spectrum;
+    if (m->n_rows == 0) return 0;
+    if (make_group(w, "spectrum", &w->density, error) ||
+        make_scale(w->density, "node", m->n_rows, 1, "number of the node, probe after probe", &w->node, error))
+        return -1;
+    if (make_counts(w, SS_IN_SPECTRUM, error)) return -1;
+    return make_series(w, w->density, m, w->node, w->spectrum, error);
 }
 
 static int make_file(writer *w, ss_error *error)
@@ -202,15 +231,11 @@ static int make_file(writer *w, ss_error *error)
         make_scale(w->out.file, "k", f->n_eigenvalues, 1, "rank of the eigenvalue, 1 is the largest", &w->k, error))
         return -1;
     for (size_t i = 0; i < f->n_variables; i++)
-        if (!f->variable[i].in_history && make_variable(w, i, error)) return -1;
+        if (f->variable[i].place == SS_IN_ROOT && make_variable(w, i, error)) return -1;
     if (make_matrix(w, w->out.file, "eigenvalue", f->n_eigenvalues, w->k,
-                    "largest eigenvalues of the Hessian of the training loss, descending", "1", &w->eigenvalue, error) ||
-        make_group(w, error))
+                    "largest eigenvalues of the Hessian of the training loss, descending", "1", &w->eigenvalue, error))
         return -1;
-    for (size_t i = 0; i < f->n_variables; i++)
-        if (f->variable[i].in_history && make_variable(w, i, error)) return -1;
-    if (make_series(w, &f->history, false, w->epoch, w->history, error)) return -1;
-    return make_series(w, &f->track, true, w->check, w->track, error);
+    return make_history(w, error) ? -1 : make_spectrum(w, error);
 }
 
 /* ---- attributes of the whole ------------------------------------------------------------------------------------ */
@@ -260,8 +285,8 @@ done:
 
 static int write_matrices(const ss_matrices *m, const hid_t *set, size_t first, size_t n, ss_error *error)
 {
-    for (size_t c = 0; c < m->n_columns; c++)
-        if (write_rows(set[c], SS_CELL_REAL, first, n, m->n_rows, m->value[c], error)) return -1;
+    for (size_t c = 0; c < m->n_columns && m->n_rows > 0; c++)
+        if (!m->absent[c] && write_rows(set[c], SS_CELL_REAL, first, n, m->n_rows, m->value[c], error)) return -1;
     return 0;
 }
 
@@ -273,7 +298,8 @@ static int write_stretch(const writer *w, ss_error *error)
             return ss_fail_in(error, "%s", f->variable[i].name);
     if (write_rows(w->eigenvalue, SS_CELL_REAL, f->first, f->n, f->n_eigenvalues, f->eigenvalue, error) ||
         write_matrices(&f->history, w->history, f->first, f->n, error) ||
-        write_matrices(&f->track, w->track, f->first, f->n, error))
+        write_matrices(&f->track, w->track, f->first, f->n, error) ||
+        write_matrices(&f->spectrum, w->spectrum, f->first, f->n, error))
         return -1;
     return ss_h5_out_check(&w->out, error);
 }
@@ -294,20 +320,24 @@ static void close_sets(writer *w)
     for (size_t c = 0; c < SS_MAX_SERIES_FIELDS; c++) {
         ss_h5_close(&w->history[c]);
         ss_h5_close(&w->track[c]);
+        ss_h5_close(&w->spectrum[c]);
     }
     ss_h5_close(&w->eigenvalue);
+    ss_h5_close(&w->node);
     ss_h5_close(&w->check);
     ss_h5_close(&w->epoch);
     ss_h5_close(&w->k);
     ss_h5_close(&w->point);
     ss_h5_close(&w->group);
+    ss_h5_close(&w->density);
 }
 
 static int prepare(writer *w, const ss_table *t, ss_error *error)
 {
-    *w = (writer){.group = -1, .point = -1, .k = -1, .epoch = -1, .check = -1, .eigenvalue = -1, .table = t};
+    *w = (writer){.group = -1, .density = -1, .point = -1, .k = -1, .epoch = -1, .check = -1, .node = -1, .eigenvalue = -1,
+                  .table = t};
     w->out = (ss_h5_out){.file = -1, .fd = -1};
-    for (size_t c = 0; c < SS_MAX_SERIES_FIELDS; c++) w->history[c] = w->track[c] = -1;
+    for (size_t c = 0; c < SS_MAX_SERIES_FIELDS; c++) w->history[c] = w->track[c] = w->spectrum[c] = -1;
     w->frame = ss_frame_of_table(t, error);
     if (!w->frame) return -1;
     w->variable = ss_alloc(w->frame->n_variables, sizeof *w->variable);

@@ -4,6 +4,7 @@
  * program whose numerics, are not those of a stored point that has such settings. */
 #include "resume.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -82,6 +83,18 @@ const char *ss_point_digest(const ss_provenance *p, const ss_settings *s)
     return digest ? digest : "";
 }
 
+int ss_resume_identify(const ss_grid *grid, const ss_provenance *p, unsigned char *ids, ss_error *error)
+{
+    ss_settings settings;
+    char text[SS_ID_BYTES];
+    for (size_t i = 0; i < ss_grid_count(grid); i++) {
+        ss_grid_settings(grid, i, &settings);
+        ss_point_identify(&settings, ss_point_digest(p, &settings), text);
+        if (ss_id_pack(text, ids + i * SS_ID_RAW)) return ss_fail(error, "point %zu: its identity is not 32 hex digits", i);
+    }
+    return 0;
+}
+
 /* One distinct data section among the grid's points. */
 typedef struct section { ss_settings settings; const char *digest; } section;
 
@@ -127,6 +140,15 @@ static int collect_sections(check *c, ss_error *error)
     return 0;
 }
 
+/* What a session that knows nothing of optional keys left them at. */
+static void default_optional(ss_settings *s)
+{
+    size_t n;
+    const ss_key *key = ss_keys(&n);
+    for (size_t i = 0; i < n; i++)
+        if (key[i].optional) ss_key_parse(&key[i], key[i].fallback, s, NULL);
+}
+
 /* Lists are no axes: here they equal the job's, or the settings would differ. */
 static int parse_stored(const check *c, const char *name, const char *text, ss_settings *s, ss_error *error)
 {
@@ -143,6 +165,7 @@ static int stored_settings(check *c, const ss_row *row, ss_settings *s, ss_error
     if (c->base_of != row->session + 1) {
         c->base = c->r->job->settings;
         c->base_of = row->session + 1;
+        default_optional(&c->base);
         for (uint32_t i = 0; i < session->n_settings; i++)
             if (parse_stored(c, session->setting[i], session->text[i], &c->base, error)) return -1;
     }
@@ -282,4 +305,31 @@ int ss_resume_check_file(const char *path, const ss_table *t, const ss_journal *
         rc = ss_fail_in(error, "%s", path);
     ss_results_file_close(f);
     return rc;
+}
+
+/* ---- what else is refused --------------------------------------------------------------------------------------------- */
+
+int ss_resume_fail_lost(const char *journal_path, size_t n_lacking, ss_error *error)
+{
+    ss_fail_in(error, "%zu rows that the journal has lost cannot be taken over from the results file", n_lacking);
+    if (error && !strstr(error->text, journal_path)) /* it was the reading that failed */
+        ss_fail(error, "%s; `sharpsweep verify --repair` saves what can be read", error->text);
+    return -1;
+}
+
+int ss_resume_check_weights(const char *path, const ss_job *job, ss_error *error)
+{
+    char folder[SS_PATH_BYTES];
+    struct stat st;
+    if (!job->settings.save_weights) return 0;
+    int n = ss_weights_folder(path, folder, sizeof folder);
+    if (n < 0 || (size_t)n + SS_ID_BYTES + 4 >= sizeof folder)
+        return ss_fail(error, "%s: the name is too long to put weights beside it", path);
+    if (lstat(folder, &st)) return 0;
+    if (stat(folder, &st) || !S_ISDIR(st.st_mode))
+        return ss_fail(error, "%s: is not a folder, so no weights can be kept there (save_weights: true); move it away, or "
+                       "write to another file (-o)", folder);
+    if (access(folder, W_OK | X_OK))
+        return ss_fail(error, "%s: no weights can be kept there (save_weights: true): %s", folder, strerror(errno));
+    return 0;
 }

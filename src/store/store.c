@@ -13,6 +13,8 @@
 /* Rebuilding may take this share of the time, and not more often than this. */
 #define REBUILD_SHARE 0.02
 #define REBUILD_PAUSE_S 1.0
+/* How often the journal's name is looked at while nothing is written. */
+#define GUARD_PAUSE_S 1.0
 
 struct ss_store {
     char path[SS_PATH_BYTES];
@@ -27,18 +29,35 @@ struct ss_store {
     const char *axis[SS_MAX_JOB_KEYS];
     bool stale;                   /* the HDF5 file lacks something */
     double rebuild_s, rebuilt_s;  /* how long the last rebuild took; when it ended */
+    double guarded_s;             /* when the journal was last seen under its name */
 };
-
-const char *ss_store_describe(void)
-{
-    return ss_h5_version();
-}
 
 /* ---- opening ---------------------------------------------------------------------------------------------------- */
 
-static int open_existing(ss_store *s, const char *journal_path, ss_replay *replay, size_t *n_lacking, ss_error *error)
+/* The results file's uuid, where there is a file: 1, 0: there is none, -1: it is none of ours. */
+static int file_uuid(const ss_store *s, unsigned char uuid[SS_UUID_BYTES], ss_error *error)
 {
-    s->journal = ss_journal_open(journal_path, true, error);
+    if (access(s->path, F_OK)) return 0;
+    ss_results_file *f = ss_results_file_open(s->path, false, error);
+    int rc = !f ? -1 : ss_uuid_parse(f->uuid, uuid) == 0;
+    ss_results_file_close(f);
+    return rc;
+}
+
+/* An empty journal is begun anew in its place, and takes over what the results file holds like one that has lost its end. */
+static ss_journal *open_empty(const ss_store *s, const char *journal_path, ss_error *error)
+{
+    unsigned char uuid[SS_UUID_BYTES];
+    int has_uuid = file_uuid(s, uuid, error);
+    return has_uuid < 0 ? NULL : ss_journal_revive(journal_path, has_uuid ? uuid : NULL, error);
+}
+
+static int open_existing(ss_store *s, const char *journal_path, bool empty, ss_replay *replay, size_t *n_lacking,
+                         ss_error *error)
+{
+    s->journal = empty ? open_empty(s, journal_path, error) : ss_journal_open(journal_path, true, error);
+    if (!s->journal && (empty || ss_journal_peek(journal_path, NULL) == SS_JOURNAL_BAD_HEADER))
+        ss_verify_hopeless(s->path, journal_path, error);
     if (!s->journal || ss_table_replay(s->table, s->journal, replay, NULL, NULL, error)) return -1;
     return ss_resume_check_file(s->path, s->table, s->journal, n_lacking, error);
 }
@@ -47,16 +66,11 @@ static int open_existing(ss_store *s, const char *journal_path, ss_replay *repla
 static int open_new(ss_store *s, const char *journal_path, ss_error *error)
 {
     unsigned char uuid[SS_UUID_BYTES];
-    bool has_uuid = false, has_file = access(s->path, F_OK) == 0;
-    if (has_file) {
-        ss_results_file *f = ss_results_file_open(s->path, false, error);
-        if (!f) return -1;
-        has_uuid = ss_uuid_parse(f->uuid, uuid) == 0;
-        ss_results_file_close(f);
-    }
+    int has_uuid = file_uuid(s, uuid, error);
+    if (has_uuid < 0) return -1;
     s->journal = ss_journal_create(journal_path, has_uuid ? uuid : NULL, error);
     if (!s->journal) return -1;
-    if (!has_file) return 0;
+    if (access(s->path, F_OK)) return 0;
     ss_log(SS_LOG_WARNING, "%s: its journal is missing and is made again from it", s->path);
     return ss_import(s->path, s->table, s->journal, error);
 }
@@ -96,20 +110,6 @@ static int job_settings(const ss_store *s, ss_job_entry *e, ss_words *words, ss_
 static void axis_texts(const ss_store *s, const ss_settings *settings, char buffer[][64], const char *value[])
 {
     for (int k = 0; k < s->n_keys; k++) value[k] = ss_setting_text(s->key[k], settings, buffer[k], 64);
-}
-
-/* Every grid point's identity: of its settings and of the data set that it uses. */
-static int identify(const ss_store *s, const ss_provenance *p, unsigned char *ids, ss_error *error)
-{
-    ss_settings settings;
-    char text[SS_ID_BYTES];
-    for (size_t i = 0; i < s->n_points; i++) {
-        ss_grid_settings(s->grid, i, &settings);
-        ss_point_identify(&settings, ss_point_digest(p, &settings), text);
-        if (ss_id_pack(text, ids + i * SS_ID_RAW))
-            return ss_fail(error, "point %zu: its identity is not 32 hex digits", i);
-    }
-    return 0;
 }
 
 /* The grid points that the file does not know. */
@@ -172,24 +172,6 @@ static int find_rows(ss_store *s, const unsigned char *ids, ss_error *error)
     return 0;
 }
 
-/* A folder that exists but cannot take the weights is found before anything runs; one that does not exist is made later. */
-static int check_weights_folder(const ss_store *s, ss_error *error)
-{
-    char folder[SS_PATH_BYTES];
-    struct stat st;
-    if (!s->job->settings.save_weights) return 0;
-    int n = ss_weights_folder(s->path, folder, sizeof folder);
-    if (n < 0 || (size_t)n + SS_ID_BYTES + 4 >= sizeof folder)
-        return ss_fail(error, "%s: the name is too long to put weights beside it", s->path);
-    if (lstat(folder, &st)) return 0;
-    if (stat(folder, &st) || !S_ISDIR(st.st_mode))
-        return ss_fail(error, "%s: is not a folder, so no weights can be kept there (save_weights: true); move it away, or "
-                       "write to another file (-o)", folder);
-    if (access(folder, W_OK | X_OK))
-        return ss_fail(error, "%s: no weights can be kept there (save_weights: true): %s", folder, strerror(errno));
-    return 0;
-}
-
 static int cut_torn(ss_store *s, const ss_replay *replay, ss_error *error)
 {
     if (!replay->torn_bytes) return 0;
@@ -201,13 +183,10 @@ static int cut_torn(ss_store *s, const ss_replay *replay, ss_error *error)
 /* The journal is the truth, but only as long as it has its end: what just the file still holds is not computed again. */
 static int take_over(ss_store *s, size_t n_lacking, ss_error *error)
 {
-    if (ss_import(s->path, s->table, s->journal, error)) {
-        ss_fail_in(error, "%zu rows that the journal has lost cannot be taken over from the results file", n_lacking);
-        if (error && !strstr(error->text, s->journal->path)) /* it was the reading that failed */
-            ss_fail(error, "%s; `sharpsweep verify --repair` saves what can be read", error->text);
-        return -1;
-    }
-    ss_log(SS_LOG_WARNING, "%s: had lost its end; %zu rows were taken over from %s", s->journal->path, n_lacking, s->path);
+    bool all = s->table->n_sessions == 0;
+    if (ss_import(s->path, s->table, s->journal, error)) return ss_resume_fail_lost(s->journal->path, n_lacking, error);
+    ss_log(SS_LOG_WARNING, "%s: had lost %s; %zu rows were taken over from %s", s->journal->path,
+           all ? "all that it held" : "its end", n_lacking, s->path);
     return 0;
 }
 
@@ -215,7 +194,7 @@ static int take_over(ss_store *s, size_t n_lacking, ss_error *error)
 static int write_opening(ss_store *s, const ss_resume *resume, const ss_replay *replay, size_t n_lacking, bool exists,
                          bool *begun, ss_error *error)
 {
-    *begun = n_lacking > 0;
+    *begun = *begun || n_lacking > 0;
     if (n_lacking && (cut_torn(s, replay, error) || take_over(s, n_lacking, error))) return -1;
     if (ss_resume_check(resume, s->journal, error)) return -1;
     *begun = true;
@@ -232,13 +211,15 @@ static int open_checked(ss_store *s, const ss_provenance *p, const unsigned char
     ss_replay replay = {0};
     ss_journal_mark mark;
     size_t n_lacking = 0;
-    bool begun;
     const ss_resume resume = {s->table, s->path, s->job, s->grid, p, ids};
-    if (check_weights_folder(s, error) || ss_journal_path(s->path, journal_path, error)) return -1;
-    bool exists = access(journal_path, F_OK) == 0;
-    if (exists ? open_existing(s, journal_path, &replay, &n_lacking, error) : open_new(s, journal_path, error)) return -1;
-    if (ss_journal_remember(s->journal, exists ? replay.end : s->journal->end, &mark, error)) return -1;
-    int rc = write_opening(s, &resume, &replay, n_lacking, exists, &begun, error);
+    if (ss_resume_check_weights(s->path, s->job, error) || ss_journal_path(s->path, journal_path, error)) return -1;
+    bool exists = access(journal_path, F_OK) == 0, empty = exists && !ss_journal_exists(journal_path), begun = empty;
+    int rc = exists ? open_existing(s, journal_path, empty, &replay, &n_lacking, error) : open_new(s, journal_path, error);
+    if (rc == 0) rc = ss_journal_remember(s->journal, exists ? replay.end : s->journal->end, &mark, error);
+    if (empty && s->journal && rc) ss_journal_cut(s->journal, 0, NULL);
+    if (rc) return -1;
+    if (empty) mark.whole = 0;
+    rc = write_opening(s, &resume, &replay, n_lacking, exists, &begun, error);
     if (rc && exists && begun) ss_journal_restore(s->journal, &mark); /* refused: as if nothing had been */
     if (rc && !exists && strcmp(s->journal->path, journal_path) == 0) unlink(journal_path); /* published by us just now */
     ss_journal_forget(&mark);
@@ -251,7 +232,7 @@ static int open_identified(ss_store *s, const ss_provenance *p, ss_error *error)
 {
     unsigned char *ids = ss_alloc(s->n_points, SS_ID_RAW);
     if (!ids) return ss_fail(error, "no memory for %zu points", s->n_points);
-    int rc = identify(s, p, ids, error) || open_checked(s, p, ids, error) ? -1 : 0;
+    int rc = ss_resume_identify(s->grid, p, ids, error) || open_checked(s, p, ids, error) ? -1 : 0;
     ss_free(ids);
     return rc;
 }
@@ -304,8 +285,20 @@ int64_t ss_store_attempts(const ss_store *store, size_t point)
     return store->table->row[store->row[point]].starts;
 }
 
+static int guard(ss_store *s, ss_error *error)
+{
+    s->guarded_s = ss_clock_s();
+    return ss_lock_guard(s->journal, error);
+}
+
+int ss_store_guard(ss_store *store, ss_error *error)
+{
+    return ss_clock_s() - store->guarded_s < GUARD_PAUSE_S ? 0 : guard(store, error);
+}
+
 int ss_store_start(ss_store *store, size_t point, int worker, ss_error *error)
 {
+    if (guard(store, error)) return -1;
     ss_start_entry e = {.worker = worker, .count = 1, .time = (uint64_t)time(NULL)};
     ss_bytes payload = {0};
     memcpy(e.id, store->table->row[store->row[point]].id, SS_ID_RAW);
@@ -322,6 +315,7 @@ int ss_store_keep(ss_store *store, size_t point, const ss_record *record, ss_err
     const char *value[SS_MAX_JOB_KEYS];
     ss_bytes payload = {0};
     const ss_table *t = store->table;
+    if (guard(store, error)) return -1;
     ss_grid_settings(store->grid, point, &settings);
     axis_texts(store, &settings, buffer, value);
     int rc = ss_done_entry_encode(t->session[t->n_sessions - 1]->number, t->row[store->row[point]].id,
@@ -338,6 +332,7 @@ int ss_store_keep(ss_store *store, size_t point, const ss_record *record, ss_err
 int ss_store_refresh(ss_store *store, bool now, ss_error *error)
 {
     double begin_s = ss_clock_s();
+    if (now ? guard(store, error) : ss_store_guard(store, error)) return -1;
     if (!now) {
         double pause_s = store->rebuild_s / REBUILD_SHARE;
         if (!store->stale || begin_s - store->rebuilt_s < (pause_s > REBUILD_PAUSE_S ? pause_s : REBUILD_PAUSE_S)) return 0;

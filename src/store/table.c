@@ -137,7 +137,17 @@ const char *ss_session_setting(const ss_session *s, const char *name)
 {
     for (uint32_t i = 0; i < s->n_settings; i++)
         if (strcmp(s->setting[i], name) == 0) return s->text[i];
-    return NULL;
+    const ss_key *key = ss_key_find(name);
+    return key && key->optional ? key->fallback : NULL;
+}
+
+bool ss_table_uses(const ss_table *t, const ss_key *key)
+{
+    for (uint32_t i = 0; i < t->n_sessions; i++) {
+        const char *text = ss_session_setting(t->session[i], key->name);
+        if (ss_session_axis(t->session[i], key->name) >= 0 || (text && strcmp(text, key->fallback) != 0)) return true;
+    }
+    return false;
 }
 
 const char *ss_table_value(const ss_table *t, const ss_row *row, const char *name)

@@ -42,10 +42,12 @@ void ss_table_destroy(ss_table *t);
 /* 0; 1: the entry makes no sense here (error says why; nothing changed); -1: memory. */
 int ss_table_apply(ss_table *t, const ss_entry *entry, ss_error *error);
 int64_t ss_table_find(const ss_table *t, const unsigned char id[SS_ID_RAW]); /* -1: unknown */
-const char *ss_session_setting(const ss_session *s, const char *name);       /* of a key that is no axis; NULL */
+/* Of a key that is no axis; the default of an optional one that the session does not know; NULL: unknown. */
+const char *ss_session_setting(const ss_session *s, const char *name);
 int ss_session_axis(const ss_session *s, const char *name);                  /* its place among the axes; -1 */
 /* A row's value of any setting as text; NULL where its session does not know the key. */
 const char *ss_table_value(const ss_table *t, const ss_row *row, const char *name);
+bool ss_table_uses(const ss_table *t, const ss_key *key); /* has any session had other than the key's default? */
 bool ss_row_is_running(const ss_table *t, const ss_row *row); /* if a writer is alive */
 bool ss_row_is_finished(const ss_row *row);
 

@@ -3,6 +3,7 @@
 #include "checkpoint.h"
 #include "verify.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,6 +71,25 @@ static int check_alone(const ss_verify *v, ss_error *error)
     return 0;
 }
 
+int ss_verify_hopeless(const char *path, const char *journal_path, ss_error *error)
+{
+    ss_error why = {{0}};
+    bool has_file = access(path, F_OK) == 0;
+    ss_results_file *f = has_file ? ss_results_file_open(path, false, &why) : NULL;
+    ss_journal *j = f ? NULL : ss_journal_salvage(journal_path, &why);
+    uint64_t first = j ? ss_journal_find(j, ss_journal_first(), NULL) : 0;
+    bool readable = f != NULL || (first != 0 && first != UINT64_MAX);
+    ss_results_file_close(f);
+    ss_journal_close(j);
+    if (readable) return 0;
+    if (has_file)
+        return ss_fail(error, "neither %s nor %s can be read, so nothing in them can be saved; move both away and run the job "
+                       "again, which then begins anew, or write to another file (-o)", path, journal_path);
+    return ss_fail(error, "%s: is not a journal of sharpsweep, or nothing of it can be read, and there is no %s; move the "
+                   "journal away and run the job again, which then begins anew, or write to another file (-o)", journal_path,
+                   path);
+}
+
 static int open_journal(ss_verify *v, bool repair, ss_error *error)
 {
     ss_error why;
@@ -78,7 +98,8 @@ static int open_journal(ss_verify *v, bool repair, ss_error *error)
     case SS_JOURNAL_MISSING:
         v->journal_missing = true;
         if (access(v->path, F_OK) != 0)
-            return ss_fail(error, "%s: there is neither a results file nor its journal", v->path);
+            return ss_fail(error, "%s: there is neither a results file nor a journal that holds anything", v->path);
+        if (access(v->journal_path, F_OK) == 0 && ss_verify_hopeless(v->path, v->journal_path, error)) return -1;
         if (check_alone(v, error)) return -1;
         fault(v, "%s (it can be made again from the results file)", why.text);
         return 0;
@@ -104,8 +125,37 @@ static int open_journal(ss_verify *v, bool repair, ss_error *error)
 
 /* ---- the HDF5 file against it ----------------------------------------------------------------------------------- */
 
+/* What a file of this journal does not show, because no job has asked for it (frame.c), as `true` per record field and column
+ * of the track; the caller frees it. */
+static bool *find_unshown(const ss_table *t, ss_error *error)
+{
+    size_t n;
+    const ss_field *field = ss_record_fields(&n);
+    ss_frame *wanted = ss_frame_of_table(t, error);
+    bool *unshown = wanted ? ss_alloc(n + wanted->track.n_columns, sizeof *unshown) : NULL;
+    if (wanted && !unshown) ss_fail(error, "no memory for %zu columns", n);
+    for (size_t i = 0; unshown && i < n; i++) unshown[i] = field[i].key && !ss_frame_find(wanted, field[i].name);
+    for (size_t c = 0; unshown && c < wanted->track.n_columns; c++) unshown[n + c] = wanted->track.absent[c];
+    ss_frame_destroy(wanted);
+    return unshown;
+}
+
+static void leave_out(const bool *unshown, ss_record *r)
+{
+    size_t n;
+    const ss_field *field = ss_record_fields(&n);
+    ss_record unknown;
+    ss_record_init(&unknown);
+    for (size_t i = 0; i < n; i++)
+        if (unshown[i]) memcpy((char *)r + field[i].offset, (const char *)&unknown + field[i].offset,
+                               field[i].bytes ? field[i].bytes : sizeof(double));
+    for (size_t k = 0; k < r->track.n_rows * r->track.n_columns; k++)
+        if (unshown[n + k % r->track.n_columns]) r->track.value[k] = NAN;
+    ss_record_finish(&unknown);
+}
+
 /* The file may be older than the journal; where both hold the same attempt's record, they must agree. */
-static int compare_row(ss_verify *v, const ss_results_file *f, size_t i, ss_error *error)
+static int compare_row(ss_verify *v, const ss_results_file *f, size_t i, const bool *unshown, ss_error *error)
 {
     ss_record in_file, in_journal;
     size_t at = f->frame->first + i;
@@ -124,8 +174,10 @@ static int compare_row(ss_verify *v, const ss_results_file *f, size_t i, ss_erro
             fault(v, "%s: row %zu has a record that the journal lacks", v->path, at);
             v->journal_damaged = true;
         } else if (ss_table_record(v->table, v->journal, r, &in_journal, NULL) == 0 &&
-                   strcmp(in_file.finished, in_journal.finished) == 0 && !ss_record_same(&in_file, &in_journal)) {
-            fault(v, "%s: row %zu differs from its record in the journal", v->path, at);
+                   strcmp(in_file.finished, in_journal.finished) == 0) {
+            leave_out(unshown, &in_journal);
+            if (!ss_record_same(&in_file, &in_journal))
+                fault(v, "%s: row %zu differs from its record in the journal", v->path, at);
         }
     }
     ss_record_finish(&in_file);
@@ -147,11 +199,14 @@ static void check_file(ss_verify *v)
         ss_uuid_format(v->journal->uuid, uuid);
         if (strcmp(uuid, f->uuid) != 0) rc = ss_fail(&why, "%s: does not belong to the journal beside it", v->path);
     }
+    bool *unshown = rc == 0 ? find_unshown(v->table, &why) : NULL;
+    if (!unshown) rc = -1;
     for (size_t first = 0; rc == 0 && first < f->n; first += f->frame->capacity) {
         size_t n = f->n - first < f->frame->capacity ? f->n - first : f->frame->capacity;
         rc = ss_results_file_read(f, first, n, &why);
-        for (size_t i = 0; rc == 0 && v->journal && i < n; i++) rc = compare_row(v, f, i, &why);
+        for (size_t i = 0; rc == 0 && v->journal && i < n; i++) rc = compare_row(v, f, i, unshown, &why);
     }
+    ss_free(unshown);
     if (rc) fault(v, "%s", why.text);
     v->file_usable = rc == 0;
     ss_results_file_close(f);
@@ -205,7 +260,9 @@ int ss_store_verify(const char *path, bool repair, void (*say)(void *ctx, const 
         check_file(v);
         if (v->n_faults > MAX_LINES) ss_verify_tell(v, "... and %d more", v->n_faults - MAX_LINES);
         if (!v->file_usable && (!v->journal || v->table->n_rows == 0))
-            rc = ss_fail(error, "%s: neither the file nor its journal can be read", path);
+            rc = ss_verify_hopeless(v->path, v->journal_path, error) ? -1
+                 : ss_fail(error, "%s: neither the file nor its journal can be read; move %s and %s away and run the job again",
+                           path, v->path, v->journal_path);
         else if (repair && v->n_faults)
             rc = ss_repair(v, error);
         if (rc == 0) check_checkpoints(v, repair);

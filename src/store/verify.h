@@ -18,5 +18,7 @@ typedef struct ss_verify {
 
 void ss_verify_tell(const ss_verify *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int ss_repair(ss_verify *v, ss_error *error);
+/* Where neither the file nor its journal holds anything that can be saved: -1 and what to do; else 0. */
+int ss_verify_hopeless(const char *path, const char *journal_path, ss_error *error);
 
 #endif

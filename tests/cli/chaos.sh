@@ -37,7 +37,7 @@ data: {dataset: synthetic, synthetic_train: 256, synthetic_test: 64}
 training: {max_epochs: 60, target_train_accuracy: 0, sam_rho: 0.05}
 curvature: {curvature_examples: 128, track_every_epochs: 20}
 sweep: {seeds: 3, checkpoint_interval_s: 0.02, worker_silence_s: 1, trial_silence_s: 1, trial_time_limit_s: 4, stop_grace_s: 2,
-        trial_memory_mib: 150, crash_retries: 50, timeout_retries: 50, memory_retries: 50}
+        trial_memory: 150M, crash_retries: 50, timeout_retries: 50, memory_retries: 50}
 grid:
   learning_rate: [0.02, 0.1]
   batch_size: [32, full]

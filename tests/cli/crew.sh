@@ -6,7 +6,7 @@
 unset SHARPSWEEP_FAULT
 
 small_job job.yaml 30 '[0.05, 0.1]' 2
-sed -i 's/progress_s: 1/progress_s: 1, trial_silence_s: 1, trial_memory_mib: 150, stop_grace_s: 2, crash_retries: 2, timeout_retries: 1, memory_retries: 0/' job.yaml
+sed -i 's/progress_s: 1/progress_s: 1, trial_silence_s: 1, trial_memory: 150M, stop_grace_s: 2, crash_retries: 2, timeout_retries: 1, memory_retries: 0/' job.yaml
 run 0 run job.yaml -o whole.h5
 results whole.h5 >whole
 run 0 run job.yaml -o in.h5 --in-process
@@ -111,5 +111,30 @@ if have_mpirun; then
     check "the status file says so" grep -q '^0' state
     results lost.h5 >lost
     same whole lost
+
+    # Rank 0 dies: its workers work on for 4 worker_silence_s and save; a new run begins at once, undisturbed.
+    : >err
+    sed -i 's/worker_silence_s: 1/worker_silence_s: 1, checkpoint_interval_s: 0.1/' job.yaml
+    sh "$mpirun_sh" 4 --enable-recovery "$program" run job.yaml -o "$dir/rootless.h5" --status-file state >out 2>rootless.err &
+    job=$!
+    tries=0
+    while ! grep -q 'done, lambda' rootless.err && [ $tries -lt 300 ]; do sleep 0.1 && tries=$((tries + 1)); done
+    check "rank 0 says where it runs" grep -q '^running' state
+    kill -s KILL "$(sed 's/^running \([0-9]*\) .*/\1/' state)"
+    sleep 0.2
+    run 0 run job.yaml -o "$dir/rootless.h5"
+    results rootless.h5 >lost
+    same whole lost
+    tries=0
+    while pgrep -f -- "-o $dir/rootless.h5" >/dev/null && [ $tries -lt 300 ]; do sleep 0.1 && tries=$((tries + 1)); done
+    check "its workers have ended" [ $tries -lt 300 ]
+    [ $tries -lt 300 ] || kill -s KILL $(pgrep -f -- "-o $dir/rootless.h5")
+    wait $job
+    check "each of them says why" [ "$(grep -c 'rank 0 was not heard for 4 s; this rank ends' rootless.err)" -eq 3 ]
+    run 0 run job.yaml -o rootless.h5
+    has out 'all 12 points were finished already'
+    results rootless.h5 >lost
+    same whole lost
+    run 0 verify rootless.h5
 fi
 finish

@@ -25,6 +25,48 @@ run 0 plan other.yaml -o job.h5
 has out '8 points, 0 done, 8 to do'
 has out 'corrected by 12 finished points of job.h5'
 
+# submit asks for what plan predicts, which is less than all of max_epochs once points are known to reach their target.
+sed 's/max_epochs: 3, target_train_accuracy: 0/max_epochs: 100000000, target_train_accuracy: 0.9/' job.yaml >target.yaml
+run 0 run target.yaml
+sed 's/seeds: 2/seeds: 4/' target.yaml >target4.yaml
+run 0 submit target4.yaml -o target.h5 --ranks 2 --dry-run
+has err '12 points left on 2 working ranks: about '
+has err 'corrected by 12 finished points'
+minutes=$(sed -n 's/^#SBATCH --time=//p' out)
+check "seconds of work and the start take $minutes minutes" [ "$minutes" -le 12 ]
+run 2 submit target4.yaml -o target.h5 --time 2 --dry-run
+has err 'a time limit of 2 min is too short'
+check "nothing is printed that could be submitted" [ ! -s out ]
+# A network that plan does not try out.
+printf 'model: {network: mlp, widths: [65536, 65536]}\ndata: {dataset: synthetic}\n' >huge.yaml
+run 0 plan huge.yaml
+has err 'too large to be timed here'
+has out '50 GFLOP/s on one core, assumed'
+
+# How convolutions are computed: what plan says of the points is what their records hold. An MLP has none.
+lacks out 'convolutions'
+cat >conv.yaml <<'YAML'
+data: {dataset: synthetic, synthetic_classes: 4, synthetic_size: 4, synthetic_train: 32, synthetic_test: 8}
+model:
+  layers:
+    - conv2d: {units: 32, kernel: 2, stride: 2}
+    - conv2d: {units: 32, kernel: 3, padding: 1}
+    - flatten
+    - linear: 4
+training: {max_steps: 1, target_train_accuracy: 0}
+curvature: {curvature_examples: 16, curvature_max_hvp: 2}
+grid: {network: [layers, mlp], batch_size: [4, 16, full]}
+YAML
+run 0 plan conv.yaml
+check "a line per answer" [ "$(grep -c ' examples: ' out)" -eq 2 ]
+sed -n 's/.* examples: //p' out | sort >said
+has out 'layers, passes of 16 to 32 examples: im2col + position'
+lacks out 'mlp, passes'
+run 0 run conv.yaml
+column conv.h5 convolutions | sort -u | sed '/^$/d' >recorded
+check "plan's convolutions are the records'" cmp -s said recorded
+check "an MLP has none" [ "$(column conv.h5 convolutions | grep -c '^$')" -eq 3 ]
+
 # status during a run: who runs what since when, and how long it will go on.
 small_job long.yaml 4000 '{log: [0.01, 0.3, 8]}' 2
 "$program" run long.yaml >run.out 2>run.err &
@@ -88,7 +130,7 @@ model: {network: mlp, widths: [3000, 3000]}
 data: {dataset: synthetic, synthetic_train: 16, synthetic_test: 8, synthetic_size: 4}
 training: {max_steps: 1, target_train_accuracy: 0, batch_size: 16}
 curvature: {curvature_examples: all, curvature_max_hvp: 2}
-sweep: {seeds: 3, trial_memory_mib: 40, memory_retries: 0}
+sweep: {seeds: 3, trial_memory: 40M, memory_retries: 0}
 grid: {learning_rate: [0.01]}
 YAML
 "$program" run fail.yaml --progress plain >out 2>err
@@ -106,4 +148,14 @@ else
     has out 'show fail.h5 --csv'
     check "one reason, one entry" [ "$(grep -c '^  [0-9]* points*: ' out)" -eq 1 ]
 fi
+# Whenever it happens: what was measured of one point is no part of a reason that several have.
+small_job segv.yaml 4000 '[0.05]' 3
+sed -i 's/progress_s: 1/crash_retries: 0/' segv.yaml
+SHARPSWEEP_FAULT='segv@point=0,phase=train;segv@point=1,phase=train,after=500;segv@point=2,phase=train,after=900;abort@point=3,phase=train' \
+    "$program" run segv.yaml >out 2>err
+check "status $?, not 3" [ $? -eq 3 ]
+run 0 status segv.h5
+check "reasons without what was measured" [ "$(grep -c '^  3 points: its process ended with signal 11 (Segmentation fault), in train$' out)" -eq 1 ]
+has out '  1 point: its process ended with signal 6 (Aborted), in train ('
+check "two reasons" [ "$(grep -c '^  [0-9]* points*: ' out)" -eq 2 ]
 finish

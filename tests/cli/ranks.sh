@@ -41,4 +41,28 @@ check "one sentence" [ "$(grep -c '^sharpsweep: ' err)" -eq 1 ]
 # Commands that need no ranks answer once.
 run_ranks 3 0 show alone.h5
 check "one table" [ "$(grep -c '^learning_rate\|^ *learning_rate' out)" -eq 1 ]
+
+# A rank that dies while starting: nobody waits for ever, and those that have come say so.
+cat >dies.sh <<END
+#!/bin/sh
+[ "\$OMPI_COMM_WORLD_RANK" != "\$1" ] || exit 0
+shift
+exec "$program" "\$@"
+END
+chmod +x dies.sh
+export SHARPSWEEP_TOGETHER_S=2
+for dead in 0 1; do
+    timeout 60 sh "$mpirun_sh" 3 ./dies.sh "$dead" run job.yaml -o dead.h5 >out 2>err
+    status=$?
+    check "rank $dead died while starting: status $status, not 75" [ "$status" -eq 75 ]
+    has err 'sharpsweep: not all ranks arrived within 2 s (rank '
+    has err 'run the same command again'
+    timeout 60 sh "$mpirun_sh" 3 --enable-recovery ./dies.sh "$dead" run job.yaml -o dead.h5 >out 2>err
+    check "rank $dead died while starting: it ends under --enable-recovery" [ "$?" -ne 124 ]
+    has err "arrived within 2 s (rank $((1 - dead)) on "
+    has err 'arrived within 2 s (rank 2 on '
+    lacks err "(rank $dead on "
+    check "nothing was begun" [ ! -e dead.h5.journal ]
+done
+unset SHARPSWEEP_TOGETHER_S
 finish

@@ -44,8 +44,32 @@ run 2 run job.yaml
 has err 'max_epochs'
 has err '3'
 has err '4'
+grep '^sharpsweep: ' err >refusal
+run 2 plan job.yaml
+grep '^sharpsweep: ' err >plan
+same refusal plan
+run 2 submit job.yaml --dry-run
+grep '^sharpsweep: ' err >submit
+same refusal submit
+check "nothing is printed that could be submitted" [ ! -s out ]
+mkdir lone
+cp job.h5 lone/           # the same of a results file that has lost its journal, and of a journal without its file
+(cd lone && "$program" plan ../job.yaml -o job.h5 >../out 2>../err)
+check "plan refuses by the results file alone" [ "$?" -eq 2 ]
+has err 'max_epochs: 3 in job.h5, 4 in job.yaml'
+check "plan writes nothing" [ "$(ls lone)" = job.h5 ]
+cp job.h5.journal lone/
+rm lone/job.h5
+run 2 plan job.yaml -o lone/job.h5
+has err 'max_epochs: 3 in job.h5, 4 in job.yaml'
 sha256sum job.h5 job.h5.journal >after
 same before after
+small_job job.yaml 3 '[0.05, 0.1, 0.2]' 2
+run 0 plan job.yaml -o lone/job.h5
+has out '12 points, 12 done, 0 to do'
+run 0 submit job.yaml -o lone/job.h5 --dry-run
+has out 'nothing is left to do'
+check "plan writes nothing" [ "$(ls lone)" = job.h5.journal ]
 
 # An output that is not ours is refused and left alone.
 echo 'my own notes' >notes.h5

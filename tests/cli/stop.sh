@@ -52,7 +52,9 @@ stop_with 0 file
 if have_mpirun; then
     stop_with 3 USR1
     stop_with 3 file
-    # mpirun answers Ctrl-C and TERM itself: the ranks save, and mpirun's own status says that it was interrupted.
+    # mpirun answers Ctrl-C and TERM itself: the ranks save, and mpirun's own status says that it was interrupted. It leaves them
+    # one second by default, which is enough where not ten processes wait for each core, as they may where tests run.
+    export OMPI_MCA_odls_base_sigkill_timeout=20
     for how in INT TERM; do
         before=$(finished stop3.h5)
         start 3 stop3.h5
@@ -65,6 +67,7 @@ if have_mpirun; then
         check "what was finished is kept" [ "$(finished stop3.h5)" -gt "$before" ]
         run 0 verify stop3.h5
     done
+    unset OMPI_MCA_odls_base_sigkill_timeout
 fi
 
 # Under nohup a lost terminal is nothing.
@@ -79,6 +82,13 @@ check "nohup keeps it running" kill -0 "$pid"
 # Two at once: the second is refused and changes nothing.
 run 2 run long.yaml -o stop0.h5
 has err stop0.h5
+# Nor is it let in by deleting the journal, which the first one puts back.
+for name in stop0.h5.journal stop0.h5; do
+    rm -f $name
+    sleep 2
+    run 2 run long.yaml -o stop0.h5
+    has err "stop0.h5.journal: is being written by process $pid on "
+done
 touch stop0.h5.stop
 wait "$pid"
 check "the first one was not disturbed" [ "$?" -eq 75 ]
@@ -95,6 +105,35 @@ check "every point is done" [ "$(finished job.h5)" -eq 32 ]
 results job.h5 >job
 same whole job
 run 0 verify job.h5
+
+# A limit on the size of files (ulimit -f) is an error with a sentence, not a death; what was finished is kept.
+mkdir limited
+for size in 16 100 400 800; do    # of 512 bytes: too small for the empty results file; for a journal of some points
+    (ulimit -f $size && exec "$program" run job.yaml -o "limited/$size.h5" >out 2>err)
+    status=$?
+    expected=$((size < 200 ? 2 : 1))
+    check "files of at most $size blocks: status $status, not $expected" [ "$status" -eq $expected ]
+    has err 'File too large'
+    check "one sentence ends it" [ "$(grep -c '^sharpsweep: ' err)" -eq 1 ]
+    run 0 run job.yaml -o "limited/$size.h5"
+    results "limited/$size.h5" >limited/results
+    same whole limited/results
+done
+
+# Who listened to standard output and error goes away: the night's sweep goes on. Commands that read end quietly.
+small_job short.yaml 20 '[0.05, 0.1, 0.2]' 3
+for ranks in 0 3; do
+    if [ $ranks -eq 0 ]; then set -- "$program"; else set -- sh "$mpirun_sh" $ranks "$program"; fi
+    if [ $ranks -gt 0 ] && ! have_mpirun; then continue; fi
+    { "$@" run short.yaml -o "deaf$ranks.h5" --progress plain 2>&1; echo $? >deaf.status; } | head -1 >out
+    run 0 status "deaf$ranks.h5"
+    has out '18 points: 18 finished'
+done
+{ "$program" run short.yaml -o deaf0.h5 2>&1; echo $? >deaf.status; } | true
+check "nobody listens: status $(cat deaf.status), not 0" [ "$(cat deaf.status)" -eq 0 ]
+{ "$program" show whole.h5 --csv 2>err; echo $? >deaf.status; } | true
+check "show whose reader is gone dies of SIGPIPE: $(cat deaf.status)" [ "$(cat deaf.status)" -eq 141 ]
+check "without a word" [ ! -s err ]
 
 # A time limit is a stop too.
 sed 's/progress_s: 1/progress_s: 1, time_limit_s: 0.2/' long.yaml >limit.yaml

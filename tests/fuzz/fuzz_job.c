@@ -37,7 +37,7 @@ static void walk_layers(const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    static const ss_work_size work = {1e6, 1e5, 1e3, 400, 1000, 100, 1e6, 1e6};
+    static const ss_work_size work = {1e6, 1e5, 1e3, 400, 1000, 100, 1e6, 1e6, 800, 1e6, 32};
     ss_error error = {{0}};
     char *text = ss_alloc(n + 1, 1), id[SS_ID_BYTES];
     if (!text) return 0;

@@ -42,7 +42,7 @@ static void *read_whole(const char *path, size_t *n)
 
 static void fill_record(ss_record *r, int64_t i)
 {
-    static const double row[10] = {1, 2, 0.1, 0.5, 0.9, 0.6, 0.8, 1.5, 0, 0};
+    static const double row[32] = {1, 2, 0.1, 0.5, 0.9, 0.6, 0.8, 1.5, 0, 0}; /* at least as long as either table */
     ss_record_init(r);
     r->status = i % 3 ? SS_DONE : SS_FAILED;
     r->lambda_max = 12.5 + (double)i;
@@ -52,6 +52,8 @@ static void fill_record(ss_record *r, int64_t i)
     snprintf(r->error, sizeof r->error, "%s", i % 3 ? "" : "no memory for a tape");
     r->eigenvalue = ss_alloc(2, sizeof *r->eigenvalue);
     r->n_eigenvalues = r->eigenvalue ? 2 : 0;
+    if (i % 2) r->trace = 3.5;
+    if (i % 2 && ss_series_append(&r->spectrum, row)) exit(1);
     if (ss_series_append(&r->history, row) || ss_series_append(&r->track, row)) exit(1);
 }
 

@@ -37,6 +37,21 @@ wait_end "$id" 30
 ended_with "$id" 3
 log_has "$id" 'the sweep has ended, but none does not: ended by force'
 
+# A launcher that ends before rank 0: the next run waits for it, or it would find the results locked.
+fake lingers 'setsid sleep 300 & echo "running $! $(uname -n)" >"$file"; echo $! >>lingering; exit 1'
+SWEEP_PROGRAM=$dir/lingers SWEEP_LAUNCHER=none SWEEP_HANG_S=1 submit "$scripts/sweep.sbatch" job.yaml
+wait_end "$id" 60
+ended_with "$id" 75
+log_has "$id" 'none has ended, but rank 0 does not: ended by force'
+for pid in $(cat lingering); do check "a rank 0 is left" gone "$pid"; done
+
+fake waits 'sleep 300' # as ranks do where one has died while starting
+SWEEP_PROGRAM=$dir/waits SWEEP_LAUNCHER=none SWEEP_START_S=1 SWEEP_REQUEUE=no submit "$scripts/sweep.sbatch" job.yaml
+wait_end "$id" 60
+ended_with "$id" 75
+log_has "$id" 'the ranks have not begun to work within 1 s, but none does not end: ended by force'
+log_has "$id" 'gave up: 2 runs in a row'
+
 fake idle 'until [ -e "$results.stop" ]; do sleep 0.2; done; rm "$results.stop"; echo "75 by the stop file" >"$file"; exit 75'
 SWEEP_PROGRAM=$dir/idle SWEEP_LAUNCHER=none submit "$scripts/sweep.sbatch" job.yaml
 wait_for 100 grep -q 'run 0 of' "log.$id"
@@ -89,7 +104,11 @@ log_has "$id" 'one of auto, mpirun, srun, none'
 SWEEP_MODULES='openmpi hdf5' submit "$scripts/sweep.sbatch" job.yaml
 wait_end "$id"
 ended_with "$id" 2
-log_has "$id" 'there is no `module` here'
+refusal='there is no `module` here'
+for rc in /etc/profile.d/lmod.sh /etc/profile.d/modules.sh /usr/share/modules/init/bash; do
+    [ ! -r $rc ] || refusal='module load openmpi failed' # there is one, and it does not know the name
+done
+log_has "$id" "$refusal"
 mkdir bin
 cat >bin/module <<'END'
 #!/bin/sh

@@ -25,11 +25,15 @@ for file in sweep.h5 all.h5 chained.h5; do check "$file is complete" [ "$(finish
 
 # Messages that the README explains are messages that the scripts know.
 for text in 'the time is nearly up' 'requeueing job' 'requeueing is refused here' 'not requeued' 'cancelled or preempted: state saved' \
-    'cancelled or preempted before the ranks had saved' 'the sweep was broken off' 'ended by force' 'did not stop within' 'gave up:'; do
+    'cancelled or preempted before the ranks had saved' 'the sweep was broken off' 'ended by force' 'did not stop within' 'gave up:' \
+    'the ranks have not begun to work within' 'but rank 0 does not: ended by force' 'rank 0 was killed, but'; do
     has slurm/README.md "$text"
     has slurm/sweep.sbatch "$text"
 done
-for knob in $(grep -o 'SWEEP_[A-Z_]*' slurm/README.md | sort -u); do has slurm/sweep.sbatch "$knob"; done
+for text in 'not all ranks arrived within 120 s' 'not all ranks answered within 120 s' 'rank 0 was not heard for 120 s; this rank ends'; do
+    has slurm/README.md "$text" # as the program says it, see tests/cli/ranks.sh and crew.sh
+done
+for knob in $(grep -ow 'SWEEP_[A-Z_]*' slurm/README.md | sort -u); do has slurm/sweep.sbatch "$knob"; done
 for option in $(grep -o '`--[a-z]*`' slurm/README.md | tr -d '`' | sort -u); do
     grep -q -- "$option" slurm/sweep.sbatch || "$program" submit --help | grep -q -- "$option" || fail "$option is unknown"
 done

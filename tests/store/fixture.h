@@ -75,7 +75,7 @@ static UNUSED void must_open(fixture *f, const char *text)
 {
     ss_error error;
     begin(f, text);
-    int rc = open_store(f, NULL, &error);
+    int rc = ss_store_check(results, f->job, f->grid, &provenance, &error) || open_store(f, NULL, &error);
     if (rc) fprintf(stderr, "\n    %s\n", error.text);
     CU_ASSERT_FATAL(rc == 0);
 }
@@ -93,11 +93,26 @@ static UNUSED void end(fixture *f)
 
 /* ---- records ---------------------------------------------------------------------------------------------------- */
 
+static bool with_measures;       /* records of jobs that ask for all measures; else none has any */
+
+static UNUSED void add_measures(ss_record *r, double x)
+{
+    size_t n;
+    const ss_field *f = ss_record_fields(&n);
+    for (size_t i = 0; i < n; i++) {
+        double value = x / (double)(i + 1);
+        if (f[i].key && f[i].type == SS_FIELD_REAL) memcpy((char *)r + f[i].offset, &value, sizeof value);
+    }
+    r->measure_hvp_count = (int64_t)x;
+    for (size_t k = 0; k < (size_t)x % 7; k++)
+        if (ss_series_append(&r->spectrum, (double[]){x - (double)k, 1 / x})) abort();
+}
+
 static UNUSED void make_record(ss_record *r, int64_t status, size_t seed)
 {
     size_t n_history, n_track;
     ss_history_fields(&n_history);
-    ss_track_fields(&n_track);
+    const ss_field *track = ss_track_fields(&n_track);
     double x = (double)seed + 0.1, row[32];
     ss_record_init(r);
     r->status = status;
@@ -124,8 +139,10 @@ static UNUSED void make_record(ss_record *r, int64_t status, size_t seed)
     }
     for (size_t e = 0; e < seed % 5; e++) {
         for (size_t c = 0; c < n_track; c++) row[c] = c == 3 && e == 1 ? (double)NAN : x / (double)(c + 1) - (double)e;
+        for (size_t c = 0; c < n_track; c++) if (track[c].key && !with_measures) row[c] = NAN;
         if (ss_series_append(&r->track, row)) abort();
     }
+    if (with_measures) add_measures(r, x);
 }
 
 static UNUSED int keep(fixture *f, size_t point, int64_t status, size_t seed, ss_error *error)

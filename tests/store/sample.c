@@ -1,11 +1,12 @@
-/* sample.c - writes a results file for other programs to read: every status, histories, a word as batch size, an axis of
+/* sample.c - writes a results file for other programs to read: every status, histories, measures, spectra, a word as batch size, an axis of
  * every type. Usage: store_sample RESULTS.h5 [N]: N seeds per setting, so that columns are large enough for chunks; most
  * points then stay pending. */
 #include "fixture.h"
 
 static const char job[] =
     "model:\n  network: mlp\n  widths: [8, 4]\ndata:\n  dataset: synthetic\ncurvature:\n  curvature_examples: all\n"
-    "  eigenvalues: 3\ngrid:\n  learning_rate: [0.1, 1e-3]\n  batch_size: [32, full]\n  batch_norm: [false, true]\n"
+    "  eigenvalues: 3\n  trace_probes: 2\n  spectrum_probes: 2\n  spectrum_steps: 3\n  track_every_epochs: 1\n"
+    "  track_measures: true\ngrid:\n  learning_rate: [0.1, 1e-3]\n  batch_size: [32, full]\n  batch_norm: [false, true]\n"
     "  activation: [relu, gelu]\n  seed: {linear: [0, %d, %d]}\n";
 
 int main(int argc, char **argv)
@@ -18,6 +19,7 @@ int main(int argc, char **argv)
     snprintf(results, sizeof results, "%s", argv[1]);
     fixture f;
     ss_error error;
+    with_measures = true;
     begin(&f, text);
     if (open_store(&f, NULL, &error)) {
         fprintf(stderr, "%s\n", error.text);

@@ -9,6 +9,19 @@ static const char first_job[] = HEAD "grid:\n  learning_rate: [0.1, 0.2, 1e-3]\n
 static const char second_job[] = HEAD "sweep:\n  save_weights: true\ngrid:\n  batch_norm: [false, true]\n"
                                       "  learning_rate: [0.1, 0.2]\n  batch_size: [32, full]\n  activation: [relu, tanh]\n";
 
+#define MEASURES "  spectrum_probes: 3\n  spectrum_steps: 4\n  smallest_eigenvalue: true\n  gauss_newton: true\n" \
+    "  adaptive_eigenvalue: true\n  spherical_eigenvalue: true\n  gradient_alignment: true\n  sharpness_rho: 0.1\n" \
+    "  adaptive_rho: 0.2\n  batch_sharpness_batches: 4\n  lambda_subsets: 2\n  track_measures: true\n  track_every_steps: 9\n"
+/* Points without measures and with them; an axis of a measure grows from its default. */
+static const struct kind { const char *first, *second; bool measures; } kinds[] = {
+    {first_job, second_job, false},
+    {HEAD MEASURES "training:\n  sam_rho: 0.05\ngrid:\n  trace_probes: [0, 8]\n  batch_norm: [true]\n"
+     "  learning_rate: [0.1, 0.2, 1e-3]\n",
+     HEAD MEASURES "training:\n  sam_rho: 0.05\ngrid:\n  trace_probes: [0, 8, 9]\n  batch_norm: [true]\n"
+     "  learning_rate: [0.1, 0.2, 1e-3]\n  batch_size: [128, full]\n", true},
+};
+static const struct kind *kind = &kinds[0];
+
 /* In this program the disk is not waited for, but every wait is counted. */
 static size_t n_syncs;
 
@@ -22,20 +35,36 @@ int fdatasync(int fd)
 static void run_two_jobs(void)
 {
     fixture f;
-    must_open(&f, first_job);
+    must_open(&f, kind->first);
     must_keep(&f, 3, SS_DONE, 7);
     must_keep(&f, 0, SS_FAILED, 2);
     must_keep(&f, 0, SS_FAILED, 3);
     must_keep(&f, 5, SS_EPOCH_LIMIT, 11);
     CU_ASSERT(ss_store_start(f.store, 4, 1, NULL) == 0); /* started, never done */
     end(&f);
-    must_open(&f, second_job);
+    must_open(&f, kind->second);
     for (size_t i = 0; i < f.n; i += 3)
         if (!ss_store_is_finished(f.store, i)) must_keep(&f, i, i % 2 ? SS_DONE : SS_DIVERGED, 20 + i);
     end(&f);
 }
 
-static void test_round_trip(void)
+/* Columns of what no job of the file ever asked for are not there. */
+static void check_columns(const ss_results *r)
+{
+    static const char *const names[] = {"trace", "lambda_min", "spherical_residual", "sam_edge", "measure_hvp_count", "measure_s",
+                                        "trace_probes", "gauss_newton", "lambda_subsets", "sharpness_rho"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        CU_ASSERT_EQUAL(ss_results_column(r, names[i]) != NULL, kind->measures);
+    CU_ASSERT_PTR_NULL(ss_results_column(r, "sharpness_m")); /* at its default everywhere */
+    CU_ASSERT_PTR_NOT_NULL(ss_results_column(r, "sam_rho")); /* no optional key */
+    static const char *const sets[] = {"/history/track_trace", "/history/track_sam_edge", "/spectrum"};
+    hid_t file = H5Fopen(results, H5F_ACC_RDONLY, H5P_DEFAULT);
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+        CU_ASSERT_EQUAL(H5Lexists(file, sets[i], H5P_DEFAULT) > 0, kind->measures);
+    H5Fclose(file);
+}
+
+static void round_trip(void)
 {
     char old[400];
     ss_record record;
@@ -48,12 +77,12 @@ static void test_round_trip(void)
     write_bytes(old, p, n);
     ss_free(p);
     unlink(journal_file);
-    must_open(&f, second_job);
+    must_open(&f, kind->second);
     end(&f);
     assert_same_files(old, results);
     /* The journal that was made is as good as the first: the file made from it alone is the same again. */
     unlink(results);
-    must_open(&f, second_job);
+    must_open(&f, kind->second);
     CU_ASSERT_EQUAL(ss_store_attempts(f.store, 0), 3); /* two of the first job, one of the second */
     end(&f);
     assert_same_files(old, results);
@@ -64,11 +93,20 @@ static void test_round_trip(void)
     ss_record_finish(&record);
     CU_ASSERT_EQUAL(ss_results_column(r, "attempts")->number[4], 1);
     CU_ASSERT_EQUAL(r->status[4], SS_PENDING);
+    check_columns(r);
     ss_results_destroy(r);
     remove_folder();
 }
 
-static void test_repair_makes_the_same(void)
+static void test_round_trip(void)
+{
+    for (kind = &kinds[0]; kind <= &kinds[1]; kind++) {
+        with_measures = kind->measures;
+        round_trip();
+    }
+}
+
+static void repair_makes_the_same(void)
 {
     char old[400];
     size_t n;
@@ -92,6 +130,15 @@ static void test_repair_makes_the_same(void)
     unlink(journal_file);
     CU_ASSERT_EQUAL(ss_store_verify(results, true, say, NULL, NULL), -1);
     remove_folder();
+}
+
+static void test_repair_makes_the_same(void)
+{
+    for (kind = &kinds[0]; kind <= &kinds[1]; kind++) {
+        with_measures = kind->measures;
+        repair_makes_the_same();
+    }
+    with_measures = false;
 }
 
 static void test_live(void)

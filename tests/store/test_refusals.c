@@ -27,19 +27,27 @@ static void copy(const char *from, const char *to)
     ss_free(p);
 }
 
-/* Opening fails with this sentence and leaves the folder byte for byte as it was. */
-static void refused(const char *text, const char *expected)
+/* Opening fails with this sentence and leaves the folder byte for byte as it was; so does the check that `plan` makes, but for
+ * what shows only when something is written. */
+static void fails(const char *text, const char *expected, bool shows_unwritten)
 {
     fixture f;
-    ss_error error = {{0}};
+    ss_error error = {{0}}, why = {{0}};
     char before[SS_DIGEST_BYTES], after[SS_DIGEST_BYTES];
     digest_folder(before);
     begin(&f, text);
     CU_ASSERT(open_store(&f, NULL, &error) == -1);
     ASSERT_TEXT(error.text, expected);
+    CU_ASSERT_EQUAL(ss_store_check(results, f.job, f.grid, &provenance, &why), shows_unwritten ? -1 : 0);
+    CU_ASSERT_STRING_EQUAL(why.text, shows_unwritten ? error.text : "");
     end(&f);
     digest_folder(after);
     CU_ASSERT_STRING_EQUAL(before, after);
+}
+
+static void refused(const char *text, const char *expected)
+{
+    fails(text, expected, true);
 }
 
 /* ---- the journal's lost end ----------------------------------------------------------------------------------------- */
@@ -97,6 +105,84 @@ static void test_lost_end(void)
         CU_ASSERT_EQUAL(ss_store_verify(results, false, say, NULL, NULL), 0);
     }
     ss_free(journal);
+    remove_folder();
+}
+
+/* A power failure may leave the journal's name without its bytes: as good as none. */
+static void test_empty_journal(void)
+{
+    fixture f;
+    struct stat st;
+    size_t ends[32];
+    char whole[440];
+    make_folder();
+    run_whole(ends);
+    snprintf(whole, sizeof whole, "%s/whole.h5", folder);
+    copy(results, whole);
+    write_bytes(journal_file, (const unsigned char *)"", 0);
+    ss_results *live = ss_results_open(results, true, NULL);
+    CU_ASSERT_FATAL(live && live->n == 12);
+    ss_results_destroy(live);
+    refused(other, "points of other settings: max_epochs"); /* it is empty again then */
+    lines[0] = '\0';
+    CU_ASSERT_EQUAL(ss_store_verify(results, false, say, lines, NULL), 1);
+    ASSERT_TEXT(lines, "is empty (it can be made again from the results file)");
+    lines[0] = '\0';
+    ss_log_set_sink(listen_to, lines);
+    must_open(&f, wider);
+    ss_log_set_sink(quiet, NULL);
+    ASSERT_TEXT(lines, "had lost all that it held; ");
+    for (size_t i = 0; i < f.n; i++)
+        if (i != 1 && i != 4) CU_ASSERT(ss_store_is_finished(f.store, i));
+    end(&f);
+    assert_same_files(whole, results);
+    CU_ASSERT_EQUAL(ss_store_verify(results, false, say, NULL, NULL), 0);
+    write_bytes(journal_file, (const unsigned char *)"", 0); /* or made again by hand, or by merging */
+    CU_ASSERT_EQUAL(ss_store_verify(results, true, say, NULL, NULL), 1);
+    CU_ASSERT_EQUAL(ss_store_verify(results, false, say, NULL, NULL), 0);
+    write_bytes(journal_file, (const unsigned char *)"", 0);
+    ss_merged merged;
+    const char *const in[] = {whole};
+    CU_ASSERT_EQUAL(ss_store_merge(results, 1, in, &merged, NULL), 0);
+    CU_ASSERT_EQUAL(merged.n_agreed, 10);
+    CU_ASSERT_EQUAL(ss_store_verify(results, false, say, NULL, NULL), 0);
+    unlink(results);              /* alone it holds nothing: the sweep begins */
+    write_bytes(journal_file, (const unsigned char *)"", 0);
+    CU_ASSERT_EQUAL(ss_store_verify(results, false, say, NULL, NULL), -1);
+    must_open(&f, job);
+    must_keep(&f, 2, SS_DONE, 5);
+    end(&f);
+    CU_ASSERT(stat(journal_file, &st) == 0 && st.st_size > 0);
+    CU_ASSERT_EQUAL(ss_store_verify(results, false, say, NULL, NULL), 0);
+    remove_folder();
+}
+
+/* Nothing to be saved in either: `run` and `verify` both say what to do, and do not send people to each other. */
+static void test_both_unreadable(void)
+{
+    static const char *const journals[] = {"", "no journal", NULL};
+    fixture f;
+    ss_error error;
+    unsigned char zeros[4096] = {0};
+    make_folder();
+    for (int k = 0; k < 3; k++)
+        for (int with_file = 0; with_file < 2; with_file++) {
+            if (k == 0 && !with_file) continue; /* an empty journal alone is none */
+            unlink(results);
+            if (with_file) write_bytes(results, zeros, sizeof zeros);
+            const char *text = journals[k];
+            write_bytes(journal_file, text ? (const unsigned char *)text : zeros, text ? strlen(text) : sizeof zeros);
+            const char *way_out = with_file ? "move both away and run the job again" : "move the journal away and run the job";
+            refused(job, way_out);
+            begin(&f, job);
+            CU_ASSERT(open_store(&f, NULL, &error) == -1);
+            CU_ASSERT(strstr(error.text, results) && strstr(error.text, journal_file) && !strstr(error.text, "verify"));
+            end(&f);
+            for (int repair = 0; repair < 2; repair++) {
+                CU_ASSERT_EQUAL(ss_store_verify(results, repair, say, NULL, &error), -1);
+                ASSERT_TEXT(error.text, way_out);
+            }
+        }
     remove_folder();
 }
 
@@ -193,7 +279,7 @@ static void test_folders(void)
         if (exists) must_open(&f, job);
         if (exists) end(&f);
         CU_ASSERT(mkdir(path, 0700) == 0);
-        refused(job, "results.h5.tmp beside it cannot be made");
+        fails(job, "results.h5.tmp beside it cannot be made", false);
         rmdir(path);
     }
     snprintf(path, sizeof path, "%s/results.weights", folder);
@@ -319,7 +405,7 @@ static void test_verify(void)
     must_keep(&f, 2, SS_DONE, 5);
     end(&f);
     unsigned char *p = read_bytes(journal_file, &n);
-    for (size_t kept = 0; kept < 256; kept += 51) {
+    for (size_t kept = 1; kept < 256; kept += 51) { /* 0: see above */
         write_bytes(journal_file, p, kept);
         verified("is not a journal of sharpsweep", 7); /* and six rows that it does not know */
     }
@@ -357,7 +443,8 @@ static void test_undated(void)
 }
 
 static const ss_case cases[] = {
-    {"a journal without its end", test_lost_end}, {"a damaged last entry", test_damaged_last_entry},
+    {"a journal without its end", test_lost_end}, {"an empty journal", test_empty_journal},
+    {"both unreadable", test_both_unreadable}, {"a damaged last entry", test_damaged_last_entry},
     {"a lost end that cannot be read", test_lost_end_unreadable}, {"pipes", test_pipes}, {"folders and loops", test_folders},
     {"a dangling link", test_dangling_link}, {"a full disk while opening", test_full_disk_while_opening},
     {"verify says what it sees", test_verify}, {"objects carry no dates", test_undated},

@@ -2,7 +2,7 @@
 #include "fixture.h"
 
 static const char job[] = "model:\n  network: mlp\n  widths: [8]\ndata:\n  dataset: synthetic\ncurvature:\n"
-                          "  curvature_examples: all\ngrid:\n"
+                          "  curvature_examples: all\n  spectrum_probes: 2\ngrid:\n"
                           "  learning_rate: [0.1, 0.2, 0.3]\n  batch_norm: [true, false]\n";
 
 static void begin_results(void)
@@ -104,6 +104,7 @@ static void test_wrong_contents(void)
     const struct { const char *name; hid_t type; const void *value; const char *expected; } cases[] = {
         {"history/n_epochs", H5T_NATIVE_INT64, &many, "row 0: a count of 1000 rows does not fit"},
         {"history/n_checks", H5T_NATIVE_INT64, &negative, "row 0: a count of -3 rows does not fit"},
+        {"spectrum/n_nodes", H5T_NATIVE_INT64, &many, "row 0: a count of 1000 rows does not fit"},
         {"n_eigenvalues", H5T_NATIVE_INT64, &many, "row 0: a count of 1000 eigenvalues does not fit"},
         {"status", H5T_NATIVE_INT8, &code, "status 77"},
         {"id", text, &bad_id, "id 'not hex' is not 32 hex digits"},
