@@ -63,6 +63,15 @@ def check_history(history, root, np):
         check(name in history.variables, f"variable history/{name} is missing")
 
 
+def check_spectrum(spectrum, root, np):
+    check(set(spectrum.sizes) == {"point", "node"}, f"group spectrum has dimensions {dict(spectrum.sizes)}")
+    check(spectrum.sizes["point"] == root.sizes["point"], "group spectrum has another number of points")
+    for name in ("eigenvalue", "weight"):
+        check(spectrum[name].dims == ("point", "node"), f"spectrum/{name} has dimensions {spectrum[name].dims}")
+        nodes = np.isfinite(spectrum[name].values).sum(axis=1)
+        check((nodes == spectrum["n_nodes"].values).all(), f"spectrum/{name} does not have n_nodes nodes per point")
+
+
 def read(path, engine):
     try:
         import numpy as np
@@ -77,6 +86,9 @@ def read(path, engine):
         history.load()
         check_root(root, np)
         check_history(history, root, np)
+        if "spectrum_probes" in root.variables and (root["spectrum_probes"] > 0).any():
+            with xarray.open_dataset(path, engine=engine, group="spectrum") as spectrum:
+                check_spectrum(spectrum.load(), root, np)
         print(f"{engine}: {root.sizes['point']} points, {len(root.variables)} variables, "
               f"{len(history.variables)} in group history")
         return root, history

@@ -27,6 +27,9 @@ typedef struct ss_work_size {     /* of one network, given by app from nn */
     double macs_per_example;      /* multiply-accumulates of one forward pass */
     double n_parameters, values_per_example, deltas_per_example; /* values of both passes; those of the backward pass */
     double n_train, n_test, cache_bytes, data_bytes; /* curvature_memory's `auto`; of the data set in memory */
+    double tangents_per_example;  /* values that products with the Hessian need of one batch beside what is kept */
+    double scratch_bytes;         /* of trainer and Hessian, whatever the batch: tiles of convolutions */
+    double evaluated_together;    /* examples that an evaluation takes at a time where micro_batch allows */
 } ss_work_size;
 typedef struct ss_cost { double train_s, curvature_s, memory_bytes, /* upper bounds: all of max_epochs; of the Hessian: */
     n_batches, activations, deltas, kept_bytes; } ss_cost; /* its batches; those that keep them (ss_keep), and how much */

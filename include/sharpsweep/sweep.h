@@ -54,6 +54,11 @@ typedef struct ss_settings {
     int64_t curvature_max_hvp, eigenvalues, curvature_seed;
     int64_t interpolation_points; /* 0: at the final iterate; n >= 2: maximum over n points to the next iterate */
     int64_t track_every_epochs, track_every_steps; /* or `none` */
+    /* curvature: what is measured beside lambda_max (measure.h); 0, false, none: not */
+    int64_t trace_probes, spectrum_probes, spectrum_steps, batch_sharpness_batches, lambda_subsets; /* the last: or `none` */
+    bool smallest_eigenvalue, gauss_newton, adaptive_eigenvalue, spherical_eigenvalue, gradient_alignment, track_measures;
+    double sharpness_rho, adaptive_rho;
+    int64_t sharpness_m, sharpness_steps; /* sharpness_m or `all` */
     /* sweep: not part of the identity */
     int64_t threads, curvature_memory; /* a number, bytes; or `auto` */
     bool save_weights;
@@ -68,6 +73,8 @@ typedef struct ss_key {
     const char *const *choices;   /* SS_CHOICE: NULL-terminated */
     double min, max; bool open_min, open_max; /* open: the bound itself is excluded */
     bool identity;                /* part of what determines a point's result */
+    bool optional;                /* at its default as if there were no such key: no part of the identity, no column in files
+                                     whose jobs all leave it there, and not missed in older ones */
     const char *unit, *text;
 } ss_key;
 const ss_key *ss_keys(size_t *n);
@@ -96,7 +103,7 @@ typedef struct ss_job {
     double progress_s, time_limit_s; /* sweep: seconds between plain progress lines; 0: no limit */
     double checkpoint_interval_s; /* sweep: of a running point; 0: none */
     /* sweep: what becomes of trials and workers that fail */
-    int64_t crash_retries, timeout_retries, memory_retries, trial_memory_mib; /* or `auto` */
+    int64_t crash_retries, timeout_retries, memory_retries, trial_memory; /* bytes, or `auto` */
     double trial_time_limit_s, trial_silence_s, worker_silence_s, stop_grace_s; /* the first two: 0 is none */
     int n_axes, n_excludes;
     ss_axis *axes;                /* in file order; the last varies fastest; `seeds: n` appends seed = 0..n-1 */
@@ -109,9 +116,11 @@ ss_job *ss_job_load(const char *path, ss_error *error);
 ss_job *ss_job_parse(const char *text, const char *path, ss_error *error);
 void ss_job_destroy(ss_job *job);
 bool ss_job_is_axis(const ss_job *job, const ss_key *key);
-/* The documents made from the table: jobs/README.md's reference and the editors' JSON Schema. */
+/* The documents made from the table: jobs/README.md's reference, the editors' JSON Schema, the manual page's list of keys. */
 void ss_job_write_reference(FILE *out);
 void ss_job_write_schema(FILE *out);
+void ss_job_write_manual(FILE *out);
+void ss_manual_write_text(FILE *out, const char *text); /* plain text with `words` as lines of mdoc(7) */
 
 /* ---- layers: one entry of a job's `layers:` list, in the words of jobs/README.md ----------------------------------- */
 typedef struct ss_layer_text {    /* canonical text: "conv2d(units=64,kernel=3,stride=1,padding=1,bias=1); relu; ..." with
@@ -151,24 +160,33 @@ typedef struct ss_record {        /* see ss_record_fields; starts as NaN, SS_UNK
     int64_t status, stop_reason;
     double lambda_max, lambda_residual, lambda_upper, lr_lambda_max, lambda_fraction;
     int64_t lambda_converged, hvp_count, curvature_n_examples, curvature_ghost_examples;
+    double trace, trace_error, lambda_min, lambda_min_residual, gauss_newton_lambda_max, gauss_newton_residual;
+    double adaptive_lambda_max, adaptive_residual, spherical_sharpness, spherical_residual, subset_lambda_mean,
+        subset_lambda_deviation, sharpness, adaptive_sharpness, batch_sharpness, batch_sharpness_error, alignment, sam_edge;
+    int64_t measure_hvp_count; double measure_s;
     double train_loss, train_accuracy, test_loss, test_accuracy, gradient_norm;
     int64_t epochs, steps, n_parameters, n_train, n_test;
     double train_s, curvature_s, peak_memory_bytes; int64_t n_threads, attempts, worker;
-    char host[64], finished[SS_TIME_BYTES], error[256], data_digest[SS_DIGEST_BYTES];
+    char host[64], finished[SS_TIME_BYTES], error[256], data_digest[SS_DIGEST_BYTES], convolutions[256];
     size_t n_eigenvalues; double *eigenvalue;           /* descending */
     ss_series history;            /* per epoch, columns ss_history_fields */
     ss_series track;              /* lambda_max during training, columns ss_track_fields */
+    ss_series spectrum;           /* nodes of the spectral density, columns ss_spectrum_fields */
 } ss_record;
 
+#define SS_ANY_MEASURE "*"
 typedef enum ss_field_type { SS_FIELD_INT, SS_FIELD_REAL, SS_FIELD_TEXT, SS_FIELD_STATUS, SS_FIELD_STOP } ss_field_type;
 typedef struct ss_field {
     const char *name; ss_field_type type; size_t offset, bytes; /* bytes: of a TEXT's array */
     bool incidental;              /* times, hosts: may differ between two runs of the same point */
+    const char *key;              /* of a measure: the setting that asks for it (SS_ANY_MEASURE: any optional one). Left out of
+                                     records' bytes where not known, of files that have not used the setting. NULL: never */
     const char *unit, *text;
 } ss_field;
 const ss_field *ss_record_fields(size_t *n);
 const ss_field *ss_history_fields(size_t *n); /* offset = column number */
 const ss_field *ss_track_fields(size_t *n);
+const ss_field *ss_spectrum_fields(size_t *n);
 void ss_record_init(ss_record *r);
 void ss_record_finish(ss_record *r);
 /* Self-describing bytes (named, typed fields): what MPI carries and the journal stores. Decode ignores unknown fields and

@@ -1,6 +1,7 @@
-/* cmd_curvature.c - lambda_max and losses of given weights, without training. */
+/* cmd_curvature.c - lambda_max, the measures that the job asks for, and losses of given weights, without training. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "app.h"
 #include "trial.h"
@@ -14,10 +15,15 @@ typedef struct subject {
     ss_trainer *trainer;
     ss_hessian *hessian;
     ss_lambda lambda;
+    ss_warm top;                  /* its eigenvector, if a measure needs it */
+    ss_measures measured;
+    ss_record record;             /* the measures in the words of results files */
 } subject;
 
 static void subject_finish(subject *s)
 {
+    ss_record_finish(&s->record);
+    ss_warm_finish(&s->top);
     ss_lambda_finish(&s->lambda);
     ss_hessian_destroy(s->hessian);
     ss_trainer_destroy(s->trainer);
@@ -65,6 +71,44 @@ static bool signal_came(void *ctx)
     return ss_signal_came();
 }
 
+/* All that the job asks for, one after the other. */
+static int measure_more(subject *s, ss_error *error)
+{
+    const ss_measure_options options = ss_model_measures(&s->settings, s->settings.learning_rate, false);
+    ss_spectrum spectrum = {0};
+    ss_measurer *measurer = ss_measurer_create(s->hessian, s->net, s->data, &options, error);
+    int rc = measurer ? 0 : -1;
+    ss_measures_init(&s->measured);
+    if (measurer) ss_measurer_set_stop(measurer, signal_came, NULL);
+    for (int i = 0; rc == 0 && i < SS_N_MEASURES; i++)
+        if (ss_measure_wanted(&options, i))
+            rc = ss_measurer_run(measurer, i, s->trainer->theta, s->trainer->stats, s->top.known ? s->top.vector : NULL,
+                                 &s->measured, &spectrum, error);
+    if (rc == 0) rc = ss_measures_note_spectrum(&spectrum, &s->record, error);
+    if (rc == 0) ss_measures_note(&s->measured, &s->settings, &s->record);
+    ss_spectrum_finish(&spectrum);
+    ss_measurer_destroy(measurer);
+    return rc;
+}
+
+/* Under the names of the results file, those that were asked for. */
+static void print_measures(const ss_record *r)
+{
+    size_t n;
+    const ss_field *f = ss_record_fields(&n);
+    for (size_t i = 0; i < n; i++) {
+        const char *member = (const char *)r + f[i].offset;
+        double real;
+        if (!f[i].key || f[i].type != SS_FIELD_REAL) continue;
+        memcpy(&real, member, sizeof real);
+        if (!isnan(real)) printf("%-23s %.9g\n", f[i].name, real);
+    }
+    if (r->measure_hvp_count != SS_UNKNOWN) printf("%-23s %lld\n", "measure_hvp_count", (long long)r->measure_hvp_count);
+    if (r->spectrum.n_rows) printf("%-23s %-23s\n", "spectrum_eigenvalue", "spectrum_weight");
+    for (size_t i = 0; i < r->spectrum.n_rows; i++)
+        printf("%-23.9g %-23.9g\n", r->spectrum.value[2 * i], r->spectrum.value[2 * i + 1]);
+}
+
 static void print_measured(const subject *s)
 {
     double train_loss, train_accuracy, test_loss, test_accuracy;
@@ -79,11 +123,13 @@ static void print_measured(const subject *s)
     for (int k = 0; k < s->lambda.k; k++) printf(" %.9g", s->lambda.eigenvalue[k]);
     printf("\ntrain_loss        %.9g\ntrain_accuracy    %.6g\ntest_loss         %.9g\ntest_accuracy     %.6g\n", train_loss,
            train_accuracy, test_loss, test_accuracy);
+    print_measures(&s->record);
 }
 
 int ss_cmd_curvature(const ss_arguments *arguments, ss_error *error)
 {
     subject s = {0};
+    ss_record_init(&s.record);
     int status = SS_EXIT_USAGE;
     if (!arguments->value[0]) {
         ss_fail(error, "curvature needs --weights FILE");
@@ -93,9 +139,10 @@ int ss_cmd_curvature(const ss_arguments *arguments, ss_error *error)
         ss_threads_set(ss_model_threads(&s.settings));
         ss_signals_catch();
         ss_hessian_set_stop(s.hessian, signal_came, NULL);
-        int rc = ss_measure(s.trainer, &s.settings, s.hessian, NULL, &s.lambda, error);
+        int rc = ss_measure(s.trainer, &s.settings, s.hessian, NULL, &s.top, &s.lambda, error);
+        if (rc == 0) rc = measure_more(&s, error);
         status = rc == 0 ? SS_EXIT_OK : rc == 1 ? SS_EXIT_STOPPED : SS_EXIT_ERROR;
-        if (rc == 1) ss_fail(error, "stopped before lambda_max was known");
+        if (rc == 1) ss_fail(error, "stopped before all was measured");
         if (rc == 0) print_measured(&s);
         if (rc == 0 && isnan(s.lambda.lambda_max)) {
             ss_fail(error, "%s: the Hessian of these weights is not finite; no lambda_max", arguments->value[0]);

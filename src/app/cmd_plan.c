@@ -18,8 +18,6 @@ typedef struct plan {
     bool assumed;                 /* it could not be measured */
 } plan;
 
-#define ASSUMED_FLOPS_PER_S 5e10
-
 static void plan_finish(plan *p)
 {
     ss_study_destroy(p->study);
@@ -28,36 +26,6 @@ static void plan_finish(plan *p)
     ss_free(p->done);
     ss_free(p->cost);
     ss_forecast_destroy(p->forecast);
-}
-
-/* The point with the largest network decides where the time goes. */
-static size_t largest_network(const plan *p)
-{
-    size_t best = 0;
-    double most = -1;
-    for (size_t i = 0; i < p->n; i++) {
-        ss_settings s;
-        ss_grid_settings(ss_study_grid(p->study), i, &s);
-        double macs = ss_study_work(p->study, &s)->macs_per_example;
-        if (macs > most) {
-            most = macs;
-            best = i;
-        }
-    }
-    return best;
-}
-
-static int forecast(plan *p, ss_error *error)
-{
-    p->forecast = ss_forecast_create(p->study, p->flops_per_s, error);
-    if (!p->forecast) return -1;
-    if (access(p->results, F_OK)) return 0;
-    ss_results *r = ss_results_open(p->results, true, error);
-    if (!r) return -1;
-    ss_forecast_learn_results(p->forecast, r);
-    ss_forecast_update(p->forecast, true);
-    ss_results_destroy(r);
-    return 0;
 }
 
 static int plan_open(plan *p, const ss_arguments *arguments, ss_error *error)
@@ -71,16 +39,12 @@ static int plan_open(plan *p, const ss_arguments *arguments, ss_error *error)
     p->done = ss_alloc(p->n, sizeof *p->done);
     p->cost = ss_alloc(p->n, sizeof *p->cost);
     if (!p->done || !p->cost) return ss_fail(error, "no memory for %zu points", p->n);
+    if (ss_done_check(p->study, p->results, error)) return -1; /* first: a forecast of what would not run is none */
     if (ss_done_mark(p->study, p->results, p->done, &p->n_done, error)) return -1;
-    ss_error why = {{0}};
-    p->flops_per_s = ss_probe_flops(p->study, largest_network(p), &why);
-    p->assumed = p->flops_per_s < 0;
-    if (p->assumed) { /* too large for this machine, perhaps: what it needs is the more worth saying */
-        ss_log(SS_LOG_WARNING, "%s; %g GFLOP/s are assumed", why.text, ASSUMED_FLOPS_PER_S / 1e9);
-        p->flops_per_s = ASSUMED_FLOPS_PER_S;
-    }
+    p->flops_per_s = ss_probe_study(p->study, &p->assumed);
     ss_study_costs(p->study, p->flops_per_s, p->cost);
-    return forecast(p, error);
+    p->forecast = ss_forecast_of(p->study, p->results, p->flops_per_s, error);
+    return p->forecast ? 0 : -1;
 }
 
 static void print_axis(const ss_axis *axis)
@@ -198,6 +162,7 @@ int ss_cmd_plan(const ss_arguments *arguments, ss_error *error)
     size_t n_left = 0;
     total t = sum_costs(&p, left, &n_left);
     print_grid(&p);
+    if (ss_methods_print(p.study, error)) goto done;
     if (n_left)
         print_costs(&p, (int)n_ranks, &t, left, n_left);
     else

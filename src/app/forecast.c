@@ -128,6 +128,21 @@ void ss_forecast_learn_results(ss_forecast *f, const ss_results *r)
     }
 }
 
+ss_forecast *ss_forecast_of(const ss_study *study, const char *results, double flops_per_s, ss_error *error)
+{
+    ss_forecast *f = ss_forecast_create(study, flops_per_s, error);
+    if (!f || !ss_store_exists(results)) return f;
+    ss_results *r = ss_results_open(results, true, error);
+    if (r) {
+        ss_forecast_learn_results(f, r);
+        ss_forecast_update(f, true);
+        ss_results_destroy(r);
+        return f;
+    }
+    ss_forecast_destroy(f);
+    return NULL;
+}
+
 bool ss_forecast_update(ss_forecast *f, bool now)
 {
     if (ss_cost_model_count(f->model) == 0 || (!now && !ss_cost_model_is_due(f->model))) return false;

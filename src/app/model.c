@@ -110,6 +110,20 @@ ss_hessian_options ss_model_hessian(const ss_settings *s, uint32_t n_train, doub
 
 static uint32_t fewest(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
+uint32_t ss_model_training_pass(const ss_settings *s, uint32_t n_train, bool norm)
+{
+    uint32_t batch = s->batch_size < 0 ? n_train : fewest((uint32_t)s->batch_size, n_train);
+    uint32_t group = s->sam_rho > 0 && s->sam_m > 0 ? fewest((uint32_t)s->sam_m, batch) : batch;
+    return fewest(group, (uint32_t)(norm ? s->ghost_batch : s->micro_batch));
+}
+
+uint32_t ss_model_curvature_pass(const ss_settings *s, uint32_t n_train, bool norm)
+{
+    uint32_t examples = s->curvature_examples < 0 ? n_train : fewest((uint32_t)s->curvature_examples, n_train);
+    bool statistics = norm && strcmp(s->curvature_batch_norm, "batch") == 0;
+    return fewest(examples, statistics ? hessian_ghost_batch(s, n_train) : (uint32_t)s->micro_batch);
+}
+
 /* The smaller of a whole part and the rest when n examples are taken `part` at a time. */
 static uint32_t smallest_part(uint32_t n, uint32_t part)
 {
@@ -127,8 +141,18 @@ uint32_t ss_model_smallest_pass(const ss_settings *s, uint32_t n_train)
         for (int j = 0; j < 2; j++) least = fewest(least, smallest_part(groups[j], (uint32_t)s->ghost_batch));
     }
     uint32_t examples = s->curvature_examples < 0 ? n_train : fewest((uint32_t)s->curvature_examples, n_train);
-    if (strcmp(s->curvature_batch_norm, "batch") == 0)
-        least = fewest(least, smallest_part(examples, hessian_ghost_batch(s, n_train)));
+    if (strcmp(s->curvature_batch_norm, "running") == 0) return least;
+    uint32_t ghost = hessian_ghost_batch(s, n_train);
+    least = fewest(least, smallest_part(examples, ghost));
+    if (s->sharpness_rho > 0 && s->sharpness_m > 0) { /* whole groups and the last */
+        uint32_t group = fewest((uint32_t)s->sharpness_m, examples);
+        least = fewest(least, fewest(smallest_part(group, ghost), smallest_part(smallest_part(examples, group), ghost)));
+    }
+    if (s->lambda_subsets > 0) {
+        uint32_t size = fewest(examples, (uint32_t)(n_train / s->lambda_subsets));
+        least = fewest(least, size < 2 ? 1 : smallest_part(size, ghost));
+    }
+    if (s->batch_sharpness_batches > 0) least = fewest(least, smallest_part(batch, ghost));
     return least;
 }
 
@@ -136,6 +160,38 @@ ss_lanczos_options ss_model_lanczos(const ss_settings *s)
 {
     return (ss_lanczos_options){.k = (int)s->eigenvalues, .tolerance = s->curvature_tolerance, .risk = s->curvature_risk,
                                 .max_products = (int)s->curvature_max_hvp, .seed = (uint64_t)s->curvature_seed};
+}
+
+ss_measure_options ss_model_measures(const ss_settings *s, double learning_rate, bool tracked)
+{
+    ss_measure_options o = {.learning_rate = learning_rate, .sam_rho = s->sam_rho, .lanczos = ss_model_lanczos(s)};
+    if (tracked && !s->track_measures) return o;
+    o.trace_probes = (int)s->trace_probes;
+    o.spectrum_probes = tracked ? 0 : (int)s->spectrum_probes;
+    o.spectrum_steps = (int)s->spectrum_steps;
+    o.smallest_eigenvalue = s->smallest_eigenvalue;
+    o.gauss_newton = s->gauss_newton;
+    o.adaptive = s->adaptive_eigenvalue;
+    o.spherical = s->spherical_eigenvalue;
+    o.alignment = s->gradient_alignment;
+    o.sharpness_rho = s->sharpness_rho;
+    o.adaptive_rho = s->adaptive_rho;
+    o.sharpness_m = count_or_zero(s->sharpness_m);
+    o.sharpness_steps = (int)s->sharpness_steps;
+    o.batches = (int)s->batch_sharpness_batches;
+    o.batch_size = count_or_zero(s->batch_size);
+    o.subsets = (int)count_or_zero(s->lambda_subsets);
+    o.seed = (uint64_t)s->curvature_seed;
+    return o;
+}
+
+bool ss_model_measures_any(const ss_settings *s)
+{
+    ss_measure_options o = ss_model_measures(s, 0, false);
+    bool any = false;
+    o.sam_rho = 0;
+    for (int i = 0; i < SS_N_MEASURES; i++) any = any || ss_measure_wanted(&o, i);
+    return any;
 }
 
 int ss_model_threads(const ss_settings *s)

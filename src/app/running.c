@@ -10,9 +10,15 @@
 #include "app.h"
 
 /* To be raised with every change of what the pieces below mean; SS_NUMERICS changes every point's identity anyway. */
-enum { STATE_VERSION = 2, MADE_ON_BYTES = 512 };
-enum { VERSION, PHASE, END, N_HISTORY_COLUMNS, N_TRACK_COLUMNS, PRODUCTS, HAS_WARM };
-static const char *const phase_name[SS_N_PHASES] = {"train", "track", "curvature"};
+enum { STATE_VERSION = 3, MADE_ON_BYTES = 512 };
+enum { VERSION, PHASE, END, N_HISTORY_COLUMNS, N_TRACK_COLUMNS, PRODUCTS, HAS_WARM, HAS_TOP, NEXT };
+static const char *const phase_name[SS_N_PHASES] = {"train", "track", "curvature", "track_measures", "measures"};
+
+bool ss_running_should_stop(void *running)
+{
+    const ss_trial *trial = ((const ss_running *)running)->trial;
+    return trial->should_stop && trial->should_stop(trial->ctx);
+}
 
 void ss_running_charge(ss_running *r, double *account)
 {
@@ -47,10 +53,11 @@ static void describe_machine(char out[MADE_ON_BYTES])
 static void fill_image(ss_running *r)
 {
     memcpy(r->image, (int64_t[]){STATE_VERSION, r->phase, r->end, (int64_t)r->record->history.n_columns,
-                                 (int64_t)r->record->track.n_columns, r->products, r->warm.known}, sizeof r->image);
+                                 (int64_t)r->record->track.n_columns, r->products, r->warm.known, r->top.known, r->next},
+           sizeof r->image);
     const ss_epoch_row *l = &r->last;
     memcpy(r->image_real, (double[]){r->train_s, r->curvature_s, l->epoch, l->step, l->learning_rate, l->train_loss,
-                                     l->train_accuracy, l->test_loss, l->test_accuracy, l->gradient_norm},
+                                     l->train_accuracy, l->test_loss, l->test_accuracy, l->gradient_norm, r->measure_s},
            sizeof r->image_real);
 }
 
@@ -63,6 +70,13 @@ static void list_image(ss_running *r, ss_pieces *list)
 static void list_series(ss_pieces *list, const char *name, const ss_series *s)
 {
     ss_pieces_add(list, name, s->value, s->n_rows * s->n_columns * sizeof *s->value);
+}
+
+/* The measures so far, and the row that they will be in. */
+static void list_measures(ss_running *r, ss_pieces *list)
+{
+    ss_pieces_add(list, "measures", &r->measured, sizeof r->measured);
+    if (r->phase == SS_PHASE_TRACK_MEASURES) ss_pieces_add(list, "row", r->row, sizeof r->row);
 }
 
 /* With the pieces of a measurement in `list`, if one is going on. */
@@ -82,7 +96,7 @@ static void save(ss_running *r, ss_pieces *list, bool last)
     ss_running_charge(r, r->account);
     fill_image(r);
     ss_checkpoint_head head = {.epoch = t->epoch, .step = t->step, .products = r->products, .train_s = r->train_s,
-                               .curvature_s = r->curvature_s};
+                               .curvature_s = r->curvature_s + r->measure_s};
     snprintf(head.id, sizeof head.id, "%s", r->bookmark.id);
     snprintf(head.phase, sizeof head.phase, "%s", phase_name[r->phase]);
     ss_bookmark_save(&r->bookmark, &head, list);
@@ -93,6 +107,32 @@ void ss_running_offer(ss_running *r, bool last)
     ss_pieces list = {0};
     r->phase = SS_PHASE_TRAIN;
     save(r, &list, last);
+}
+
+/* Of the record, what is known beside its curves: they have their own pieces. */
+static int encode_rest(const ss_record *record, unsigned char **bytes, size_t *n, ss_error *error)
+{
+    ss_record rest = *record;     /* nothing of it is freed */
+    rest.history.n_rows = rest.track.n_rows = 0;
+    return ss_record_encode(&rest, bytes, n, error);
+}
+
+void ss_running_offer_measures(ss_running *r, bool last)
+{
+    ss_pieces list = {0};
+    ss_error why;
+    unsigned char *bytes = NULL;
+    size_t n = 0;
+    if (!r->bookmark.path[0]) return;
+    list_measures(r, &list);
+    if (r->phase == SS_PHASE_MEASURES && encode_rest(r->record, &bytes, &n, &why)) {
+        ss_log(SS_LOG_WARNING, "point %s is not saved: %s", r->bookmark.id, why.text);
+        return;                   /* the next offer may find memory; the checkpoint before stays */
+    }
+    if (bytes) ss_pieces_add(&list, "record", bytes, n);
+    if (bytes) ss_warm_list(&r->top, r->net->n_params, "top", &list);
+    save(r, &list, last);
+    ss_free(bytes);
 }
 
 static void save_measurement(void *ctx, const ss_pieces *state, bool last)
@@ -138,13 +178,46 @@ static int read_series(ss_running *r, const char *name, ss_series *s, ss_error *
     return ss_keeper_read(&r->keeper, &list, error);
 }
 
+/* What was known at the end beside the curves; how often the point was begun, this attempt knows better. */
+static int read_rest(ss_running *r, ss_error *error)
+{
+    ss_pieces list = {0};
+    ss_record rest;
+    int64_t bytes = ss_checkpoint_bytes(r->source, "record"), attempts = r->record->attempts;
+    if (bytes < 0) return ss_keeper_refuse(&r->keeper, error, "%s: has no piece record", r->bookmark.path);
+    unsigned char *data = ss_alloc((size_t)bytes, 1);
+    if (!data) return ss_fail(error, "no memory for a record of %lld bytes", (long long)bytes);
+    ss_pieces_add(&list, "record", data, (size_t)bytes);
+    int rc = ss_keeper_read(&r->keeper, &list, error);
+    if (rc == 0 && ss_record_decode(data, (size_t)bytes, &rest, error)) {
+        rc = -1;
+        r->keeper.refused = true;
+    }
+    ss_free(data);
+    if (rc) return -1;
+    ss_record_finish(r->record);
+    *r->record = rest;
+    r->record->attempts = attempts;
+    return 0;
+}
+
+static int read_measures(ss_running *r, ss_error *error)
+{
+    ss_pieces list = {0};
+    if (r->phase == SS_PHASE_MEASURES && read_rest(r, error)) return -1;
+    list_measures(r, &list);
+    if (ss_keeper_read(&r->keeper, &list, error)) return -1;
+    return r->image[HAS_TOP] ? ss_warm_read(&r->top, r->net->n_params, "top", &r->keeper, error) : 0;
+}
+
 static int use_image(ss_running *r, ss_error *error)
 {
     const int64_t *i = r->image;
     const double *v = r->image_real;
     bool sound = i[VERSION] == STATE_VERSION && i[PHASE] >= 0 && i[PHASE] < SS_N_PHASES && i[END] >= SS_TRAIN_RUNNING
               && i[END] <= SS_TRAIN_INTERRUPTED && i[N_HISTORY_COLUMNS] == (int64_t)r->record->history.n_columns
-              && i[N_TRACK_COLUMNS] == (int64_t)r->record->track.n_columns && v[0] >= 0 && v[1] >= 0;
+              && i[N_TRACK_COLUMNS] == (int64_t)r->record->track.n_columns && i[NEXT] >= 0 && i[NEXT] <= SS_N_MEASURES
+              && v[0] >= 0 && v[1] >= 0 && v[10] >= 0;
     if (!sound)
         return ss_keeper_refuse(&r->keeper, error, "%s: is of another program: state %lld, phase %lld, %lld and %lld columns",
                                 r->bookmark.path, (long long)i[VERSION], (long long)i[PHASE],
@@ -152,8 +225,10 @@ static int use_image(ss_running *r, ss_error *error)
     r->phase = (ss_phase)i[PHASE];
     r->end = (ss_train_end)i[END];
     r->products = i[PRODUCTS];
+    r->next = (int)i[NEXT];
     r->train_s = v[0];
     r->curvature_s = v[1];
+    r->measure_s = v[10];
     r->last = (ss_epoch_row){v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9]};
     return 0;
 }
@@ -164,12 +239,14 @@ static int restore(ss_running *r, ss_error *error)
     list_image(r, &image);
     if (ss_keeper_read(&r->keeper, &image, error) || use_image(r, error)) return -1;
     if (ss_trainer_restore(r->trainer, &r->keeper, error)) return -1;
+    bool measuring = r->phase == SS_PHASE_TRACK_MEASURES || r->phase == SS_PHASE_MEASURES, training = r->phase == SS_PHASE_TRAIN;
+    if (measuring && read_measures(r, error)) return -1;
     if (read_series(r, "history", &r->record->history, error) || read_series(r, "track", &r->record->track, error)) return -1;
     if (r->image[HAS_WARM] && ss_warm_read(&r->warm, r->net->n_params, "warm", &r->keeper, error)) return -1;
-    if (r->phase == SS_PHASE_TRACK && !ss_running_is_tracked(r))
+    if ((r->phase == SS_PHASE_TRACK || r->phase == SS_PHASE_TRACK_MEASURES) && !ss_running_is_tracked(r))
         return ss_keeper_refuse(&r->keeper, error, "%s: step %lld is not one at which curvature is tracked", r->bookmark.path,
                                 (long long)r->trainer->step);
-    r->keeper.resume = r->phase != SS_PHASE_TRAIN;
+    r->keeper.resume = !training && !measuring;
     return 0;
 }
 

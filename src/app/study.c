@@ -61,16 +61,27 @@ static int add_shape(ss_study *study, const ss_settings *s, size_t bank_index, s
     ss_net *net = ss_model_create(s, data, error);
     if (!net) return ss_fail_in(error, "network %s on %dx%dx%d images of %s", s->network, data->h, data->w, data->c, s->dataset);
     enum { SAMPLE = 1024 };       /* per example, without what a set of deltas has once */
+    size_t scratch = ss_scratch_bytes(net, 0, true);
     ss_work_size work = {
         .macs_per_example = net->macs_per_example, .n_parameters = (double)net->n_params,
         .values_per_example = (double)net->values_per_example,
         .deltas_per_example = (double)(ss_deltas_bytes(net, SAMPLE) / SAMPLE / sizeof(ss_real)),
         .n_train = data->train.n, .n_test = data->test.n, .data_bytes = data_bytes(data),
         .cache_bytes = (double)ss_model_cache_bytes(ss_memory_share_bytes()),
+        .tangents_per_example = (double)((ss_scratch_bytes(net, SAMPLE, true) - scratch) / SAMPLE / sizeof(ss_real)),
+        .scratch_bytes = 2 * (double)scratch, .evaluated_together = ss_evaluation_pass(net, 0),
     };
     grown[study->n_shapes++] = (ss_network_size){*s, bank_index, work, net->norms_features};
     ss_net_destroy(net);
     return 0;
+}
+
+static uint32_t without_measures(ss_settings s, uint32_t n_train)
+{
+    s.sharpness_rho = 0;
+    s.lambda_subsets = SS_WORD;
+    s.batch_sharpness_batches = 0;
+    return ss_model_smallest_pass(&s, n_train);
 }
 
 static int check_point(ss_study *study, size_t point, ss_error *error)
@@ -88,7 +99,15 @@ static int check_point(ss_study *study, size_t point, ss_error *error)
                        (long long)s.curvature_examples, n_train);
     size_t k = find_shape(study, &s, b);
     if (k == study->n_shapes && add_shape(study, &s, b, error)) return -1;
-    if (study->shape[k].norms_features && ss_model_smallest_pass(&s, n_train) < 2)
+    if (s.lambda_subsets > (int64_t)n_train)
+        return ss_fail(error, "lambda_subsets %lld is more than the %u training examples; each needs one at least",
+                       (long long)s.lambda_subsets, n_train);
+    if (!study->shape[k].norms_features) return 0;
+    if (ss_model_smallest_pass(&s, n_train) < 2 && without_measures(s, n_train) >= 2)
+        return ss_fail(error, "batch norm would see a single example, which has no variance, in a measure: in groups of "
+                       "sharpness_m, in one of lambda_subsets' parts of %u training examples, or in batches of "
+                       "batch_sharpness_batches; choose others", n_train);
+    if (ss_model_smallest_pass(&s, n_train) < 2)
         return ss_fail(error, "batch norm would see a single example, which has no variance: of %u training examples with "
                        "batch_size %lld and ghost_batch %lld one is left alone; choose others (-1: full)", n_train,
                        (long long)s.batch_size, (long long)s.ghost_batch);

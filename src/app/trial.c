@@ -2,6 +2,7 @@
  * What happens to a point is an outcome in its record; only an interruption leaves none. */
 #include "running.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,19 +11,16 @@
 
 typedef ss_running run;
 
-static bool should_stop(void *ctx)
-{
-    const ss_trial *trial = ((const run *)ctx)->trial;
-    return trial->should_stop && trial->should_stop(trial->ctx);
-}
-
 static int make_hessian(run *r, ss_error *error)
 {
     if (r->hessian) return 0;
     ss_hessian_options options = ss_model_hessian(&r->settings, r->data->train.n, ss_memory_share_bytes());
     r->hessian = ss_hessian_create(r->net, r->data, &options, error);
     if (!r->hessian) return -1;
-    ss_hessian_set_stop(r->hessian, should_stop, r);
+    ss_hessian_set_stop(r->hessian, ss_running_should_stop, r);
+    ss_keep kept = ss_hessian_kept(r->hessian);
+    ss_log(SS_LOG_DEBUG, "point %s: curvature keeps the activations of %u batches, the deltas of %u", r->bookmark.id,
+           kept.activations, kept.deltas);
     uint32_t examples = options.examples ? options.examples : r->data->train.n;
     bool statistics = r->net->has_batch_norm && strcmp(options.batch_norm, "batch") == 0;
     r->record->curvature_n_examples = examples;
@@ -37,13 +35,13 @@ static int interrupt(run *r)
     return -1;
 }
 
-static int track_row(run *r, ss_error *error)
+/* lambda_max and what belongs to it into r->row; measures are still unknown. */
+static int track_lambda(run *r, ss_error *error)
 {
     ss_trainer *t = r->trainer;
     ss_lambda lambda = {0};
     ss_lanczos_options lanczos = ss_model_lanczos(&r->settings);
     lanczos.risk = 0;             /* no bound is recorded of tracked checks */
-    if (make_hessian(r, error)) return -1;
     lanczos.keeper = ss_running_keeper(r);
     int rc = ss_lambda_track(r->hessian, t->theta, t->stats, &lanczos, (uint64_t)t->step, &r->warm, &lambda, error);
     if (rc == 0) {
@@ -53,15 +51,26 @@ static int track_row(run *r, ss_error *error)
         double row[] = {(double)t->step / (double)per_epoch, (double)t->step, lr, lambda.lambda_max, lambda.residual,
                         lambda.converged, (double)lambda.hvp_count, lr * lambda.lambda_max, loss,
                         ss_norm(r->net->n_params, r->grad)};
-        if (ss_series_append(&r->record->track, row)) rc = ss_fail(error, "no memory for tracked curvature");
+        assert(r->record->track.n_columns <= SS_MAX_TRACK_COLUMNS);
+        for (size_t c = 0; c < SS_MAX_TRACK_COLUMNS; c++) r->row[c] = NAN;
+        memcpy(r->row, row, sizeof row);
     }
     ss_lambda_finish(&lambda);
+    return rc;
+}
+
+static int track_row(run *r, ss_error *error)
+{
+    if (make_hessian(r, error)) return -1;
+    int rc = r->phase == SS_PHASE_TRACK_MEASURES ? 0 : track_lambda(r, error); /* or it goes on behind it */
+    if (rc == 0) rc = ss_running_measure_row(r, error);
+    if (rc == 0 && ss_series_append(&r->record->track, r->row)) rc = ss_fail(error, "no memory for tracked curvature");
     return rc == 1 ? interrupt(r) : rc;
 }
 
 static int track(run *r, ss_error *error)
 {
-    r->phase = SS_PHASE_TRACK;
+    if (r->phase != SS_PHASE_TRACK_MEASURES) r->phase = SS_PHASE_TRACK;
     ss_pulse_enter(SS_PULSE_CURVATURE);
     ss_running_charge(r, &r->curvature_s);
     int rc = track_row(r, error);
@@ -129,7 +138,7 @@ static int prepare(run *r, ss_error *error)
 
 static int train(run *r, ss_error *error)
 {
-    ss_train_hooks hooks = {r, on_epoch, on_step, should_stop};
+    ss_train_hooks hooks = {r, on_epoch, on_step, ss_running_should_stop};
     ss_running_charge(r, &r->train_s);
     ss_pulse_enter(SS_PULSE_TRAIN);
     int rc = ss_trainer_run(r->trainer, &hooks, &r->end, &r->last, error);
@@ -147,7 +156,7 @@ static int measure(run *r, ss_error *error)
     ss_pulse_enter(SS_PULSE_CURVATURE);
     ss_running_charge(r, &r->curvature_s);
     if (make_hessian(r, error)) return -1;
-    int rc = ss_measure(r->trainer, &r->settings, r->hessian, ss_running_keeper(r), &lambda, error);
+    int rc = ss_measure(r->trainer, &r->settings, r->hessian, ss_running_keeper(r), &r->top, &lambda, error);
     ss_running_charge(r, NULL);
     if (rc == 0) {
         record->lambda_max = lambda.lambda_max;
@@ -162,6 +171,15 @@ static int measure(run *r, ss_error *error)
         lambda.eigenvalue = NULL;
     }
     ss_lambda_finish(&lambda);
+    return rc == 1 ? interrupt(r) : rc;
+}
+
+/* What comes after lambda_max; gone on with, the Hessian is still to be made. */
+static int measure_more(run *r, ss_error *error)
+{
+    ss_pulse_enter(SS_PULSE_CURVATURE);
+    if (make_hessian(r, error)) return -1;
+    int rc = ss_running_measure(r, error);
     return rc == 1 ? interrupt(r) : rc;
 }
 
@@ -187,9 +205,11 @@ static void note_unsaved(run *r, const ss_error *why)
 static int run_point(run *r, bool resume, ss_error *error)
 {
     if (prepare(r, error) || (resume && ss_running_resume(r, error))) return -1;
-    if (r->phase != SS_PHASE_CURVATURE && train(r, error)) return -1;
+    bool trained = r->phase == SS_PHASE_CURVATURE || r->phase == SS_PHASE_MEASURES;
+    if (!trained && train(r, error)) return -1;
     bool usable = r->end != SS_TRAIN_DIVERGED; /* of weights that are not finite there is nothing to measure or to keep */
-    if (usable && measure(r, error)) return -1;
+    if (usable && r->phase != SS_PHASE_MEASURES && measure(r, error)) return -1;
+    if (usable && measure_more(r, error)) return -1;
     note_end(r);
     if (usable && save_weights(r, error)) note_unsaved(r, error);
     return 0;
@@ -200,6 +220,7 @@ static void run_finish(run *r)
     ss_running_leave(r);
     ss_hessian_destroy(r->hessian);
     ss_warm_finish(&r->warm);
+    ss_warm_finish(&r->top);
     ss_trainer_destroy(r->trainer);
     ss_net_destroy(r->net);
     ss_free(r->grad);
@@ -240,8 +261,10 @@ static void note_means(const run *r)
     record->n_train = r->data->train.n;
     record->n_test = r->data->test.n;
     snprintf(record->data_digest, sizeof record->data_digest, "%s", r->data->digest);
+    if (r->net) ss_methods_describe(r->net, &r->settings, r->data->train.n, record->convolutions);
     record->train_s = r->train_s;
-    record->curvature_s = r->curvature_s;
+    record->curvature_s = r->curvature_s + r->measure_s;
+    if (record->measure_hvp_count != SS_UNKNOWN) record->measure_s = r->measure_s;
     record->peak_memory_bytes = ss_memory_peak_bytes();
     record->n_threads = ss_model_threads(&r->settings);
     record->worker = ss_farm_rank();

@@ -4,6 +4,7 @@
 #define SHARPSWEEP_TRIAL_H
 
 #include "sharpsweep/data.h"
+#include "sharpsweep/measure.h"
 #include "sharpsweep/nn.h"
 #include "sharpsweep/sharp.h"
 #include "sharpsweep/store.h"
@@ -18,9 +19,20 @@ ss_train_options ss_model_training(const ss_settings *s);
 ss_hessian_options ss_model_hessian(const ss_settings *s, uint32_t n_train, double memory_bytes);
 /* The fewest examples that any pass of training or curvature takes together where batch norm uses their statistics. */
 uint32_t ss_model_smallest_pass(const ss_settings *s, uint32_t n_train);
+/* Examples of a whole pass of training, and of curvature; `norm`: the network has a batch norm. */
+uint32_t ss_model_training_pass(const ss_settings *s, uint32_t n_train, bool norm);
+uint32_t ss_model_curvature_pass(const ss_settings *s, uint32_t n_train, bool norm);
 size_t ss_model_cache_bytes(double memory_bytes); /* for the Hessian's activations: a third of the share, at most 4 GiB */
 ss_lanczos_options ss_model_lanczos(const ss_settings *s);
+/* What is measured beside lambda_max, at the end or (tracked) during training, at the last step's learning rate. */
+ss_measure_options ss_model_measures(const ss_settings *s, double learning_rate, bool tracked);
+bool ss_model_measures_any(const ss_settings *s); /* other than SAM's edge, which costs nothing to speak of */
 int ss_model_threads(const ss_settings *s); /* the job's; auto: Slurm's CPUs per task, else 1 */
+
+/* ---- methods.c: how convolutions are computed ------------------------------------------------------------------------ */
+#define SS_METHODS_BYTES sizeof(((ss_record *)0)->convolutions)
+/* Of training's whole passes, and behind "; curvature: " of curvature's where it differs. */
+void ss_methods_describe(const ss_net *net, const ss_settings *s, uint32_t n_train, char text[SS_METHODS_BYTES]);
 
 /* ---- study.c: a job with everything its points need ------------------------------------------------------------------ */
 typedef struct ss_study ss_study;
@@ -53,9 +65,14 @@ ss_study *ss_study_attach(const ss_job *job, const char *path, ss_error *error);
 /* Where others find the data that this study shares or is attached to; "" if it does neither. */
 void ss_study_shared_path(const ss_study *study, char *path, size_t path_bytes);
 
+/* A line per distinct network and answer, of all points of the grid, to standard output. */
+int ss_methods_print(const ss_study *study, ss_error *error);
+
 /* ---- forecast.c: what every point will take, corrected by what has been measured -------------------------------------- */
 typedef struct ss_forecast ss_forecast;
 ss_forecast *ss_forecast_create(const ss_study *study, double flops_per_s, ss_error *error); /* keeps a pointer to study */
+/* The same, corrected by what a results file (that need not exist) has measured. */
+ss_forecast *ss_forecast_of(const ss_study *study, const char *results, double flops_per_s, ss_error *error);
 void ss_forecast_destroy(ss_forecast *f);
 /* Learns from a finished point, of this grid or another of the same file; from a store's or a file's finished rows, evenly
  * chosen where they are very many. */
@@ -75,17 +92,30 @@ bool ss_forecast_keep_back(const ss_forecast *f, ss_queue *queue, double left_s,
 double ss_forecast_spread(const ss_forecast *f); /* relative standard deviation of all costs' sum */
 const ss_cost_model *ss_forecast_model(const ss_forecast *f);
 
-/* ---- done.c: which points stand finished in a results file (that need not exist)? done (count of grid) starts as false. */
+/* ---- done.c: a job and results that may be there already (they need not) ------------------------------------------------- */
+/* What the store is told of where a study's numbers come from; keeps a pointer to it. */
+ss_provenance ss_study_provenance(const ss_study *study, const char *mpi);
+/* -1 and why where `run` would refuse to go on with these results. */
+int ss_done_check(const ss_study *study, const char *results, ss_error *error);
+/* Which points stand finished in them? done (count of grid) starts as false. */
 int ss_done_mark(const ss_study *study, const char *results, bool *done, size_t *n_done, ss_error *error);
 
 /* ---- probe.c -------------------------------------------------------------------------------------------------------------- */
 /* Floating-point operations per second that gradients of this point's network reach here on one core; -1 and error. */
 double ss_probe_flops(const ss_study *study, size_t point, ss_error *error);
+/* The same of the study's largest network; what is usual, and *assumed, where that cannot be timed, which the log then says. */
+double ss_probe_study(const ss_study *study, bool *assumed);
 
 /* ---- measure.c: lambda_max of a trainer's state ----------------------------------------------------------------------- */
 /* At t's iterate, or between it and the next one (interpolation_points). t's weights, statistics and velocity are as before
- * when it returns and whenever the keeper (NULL: none) is called. 0, 1 interrupted, -1 error. */
-int ss_measure(ss_trainer *t, const ss_settings *s, ss_hessian *h, ss_keeper *keeper, ss_lambda *out, ss_error *error);
+ * when it returns and whenever the keeper (NULL: none) is called. top: zeroed, becomes what a measure needs of the
+ * eigenvectors, if any does. 0, 1 interrupted, -1 error. */
+int ss_measure(ss_trainer *t, const ss_settings *s, ss_hessian *h, ss_keeper *keeper, ss_warm *top, ss_lambda *out,
+               ss_error *error);
+
+/* ---- measures.c: what was measured beside it, in the record's words ------------------------------------------------- */
+void ss_measures_note(const ss_measures *m, const ss_settings *s, ss_record *record);
+int ss_measures_note_spectrum(const ss_spectrum *spectrum, ss_record *record, ss_error *error); /* appends */
 
 /* ---- trial.c: the seam's other side ----------------------------------------------------------------------------------- */
 typedef struct ss_trial {

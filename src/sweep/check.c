@@ -67,7 +67,44 @@ static int check_curvature(const ss_settings *s, const char **key, ss_error *err
     return 0;
 }
 
+/* What is certain to fail; whether the network has layers ahead of batch norms, only the network knows. */
+static int check_measures(const ss_settings *s, const char **key, ss_error *error)
+{
+    int64_t examples = s->curvature_examples == SS_WORD ? ss_train_total(s) : s->curvature_examples, n = ss_train_total(s);
+    *key = "trace_probes";
+    if (s->trace_probes == 1)
+        return ss_fail(error, "trace_probes 1 has no standard error; expected 0 (no trace) or 2 and more");
+    *key = "batch_sharpness_batches";
+    if (s->batch_sharpness_batches == 1)
+        return ss_fail(error, "batch_sharpness_batches 1 has no standard error; expected 0 (not measured) or 2 and more");
+    *key = "sharpness_m";
+    if (s->sharpness_rho > 0 && examples != SS_WORD && s->sharpness_m > examples)
+        return ss_fail(error, "sharpness_m %lld is more than the %lld examples of the Hessian; lower it, or write "
+                       "sharpness_m: all", (long long)s->sharpness_m, (long long)examples);
+    *key = "lambda_subsets";
+    if (n != SS_WORD && s->lambda_subsets > n)
+        return ss_fail(error, "lambda_subsets %lld is more than the %lld training examples; each needs one at least",
+                       (long long)s->lambda_subsets, (long long)n);
+    *key = "spherical_eigenvalue";
+    if (s->spherical_eigenvalue && strcmp(s->curvature_batch_norm, "batch") != 0)
+        return ss_fail(error, "spherical_eigenvalue needs curvature_batch_norm: batch; with running statistics the loss does "
+                       "see the length of the weights");
+    if (s->spherical_eigenvalue && !s->batch_norm && strcmp(s->network, "layers") != 0)
+        return ss_fail(error, "spherical_eigenvalue needs batch_norm: true; without it no weights are scale-invariant");
+    return 0;
+}
+
+/* Measures of a track that there is not. */
+static int check_tracking(const ss_settings *s, const char **key, ss_error *error)
+{
+    *key = "track_measures";
+    if (s->track_measures && s->track_every_epochs == SS_WORD && s->track_every_steps == SS_WORD)
+        return ss_fail(error, "track_measures: true needs track_every_epochs or track_every_steps; nothing is tracked");
+    return 0;
+}
+
 int ss_settings_check(const ss_settings *s, const char **key, ss_error *error)
 {
-    return check_examples(s, key, error) || check_training(s, key, error) || check_curvature(s, key, error) ? -1 : 0;
+    return check_examples(s, key, error) || check_training(s, key, error) || check_curvature(s, key, error) ||
+           check_measures(s, key, error) || check_tracking(s, key, error) ? -1 : 0;
 }

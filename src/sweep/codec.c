@@ -5,13 +5,14 @@
  *   kind 1  i64     2  f64     3  text without final zero     4  f64*
  *   kind 5  table: u32 n_columns, (u8 length, name)*, u32 n_rows, f64 row after row
  *
- * Columns and fields are found by name, so that a journal of an older or newer program stays readable. */
+ * Columns and fields are found by name, so that a journal of an older or newer program stays readable. Measures that are not
+ * known, columns of which no value is, and a spectrum without nodes are left out. */
 #include "parts.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { KIND_INT = 1, KIND_REAL, KIND_TEXT, KIND_REALS, KIND_TABLE };
+enum { KIND_INT = 1, KIND_REAL, KIND_TEXT, KIND_REALS, KIND_TABLE, MAX_COLUMNS = 256 };
 static const unsigned char magic[4] = {'S', 'S', 'R', '1'};
 
 /* ---- writing: the same code measures (bytes == NULL) and writes */
@@ -76,31 +77,57 @@ static void put_field(struct writer *w, const ss_field *f, const ss_record *r)
     put_u64(w, bits);
 }
 
+static bool is_column_known(const ss_series *s, size_t c)
+{
+    for (size_t i = 0; i < s->n_rows; i++)
+        if (!isnan(s->value[i * s->n_columns + c])) return true;
+    return false;
+}
+
 static void put_table(struct writer *w, const char *name, const ss_series *s, const ss_field *columns)
 {
-    size_t bytes = 8 + 8 * s->n_rows * s->n_columns;
-    for (size_t c = 0; c < s->n_columns; c++) bytes += 1 + strlen(columns[c].name);
-    put_head(w, KIND_TABLE, name, bytes);
-    put_u32(w, s->n_columns);
+    size_t kept[MAX_COLUMNS], n = 0, bytes = 8;
     for (size_t c = 0; c < s->n_columns; c++) {
-        put_u8(w, strlen(columns[c].name));
-        put(w, columns[c].name, strlen(columns[c].name));
+        if (columns[c].key && !is_column_known(s, c)) continue;
+        kept[n++] = c;
+        bytes += 1 + strlen(columns[c].name) + 8 * s->n_rows;
+    }
+    put_head(w, KIND_TABLE, name, bytes);
+    put_u32(w, n);
+    for (size_t k = 0; k < n; k++) {
+        put_u8(w, strlen(columns[kept[k]].name));
+        put(w, columns[kept[k]].name, strlen(columns[kept[k]].name));
     }
     put_u32(w, s->n_rows);
-    put_reals(w, s->n_rows * s->n_columns, s->value);
+    for (size_t i = 0; i < s->n_rows; i++)
+        for (size_t k = 0; k < n; k++) put_reals(w, 1, &s->value[i * s->n_columns + kept[k]]);
+}
+
+static bool is_left_out(const ss_field *f, const ss_record *r)
+{
+    const char *p = (const char *)r + f->offset;
+    double real;
+    int64_t whole;
+    if (!f->key) return false;
+    memcpy(&real, p, sizeof real);
+    memcpy(&whole, p, sizeof whole);
+    return f->type == SS_FIELD_REAL ? isnan(real) : whole == SS_UNKNOWN;
 }
 
 static void put_record(struct writer *w, const ss_record *r)
 {
-    size_t n, n_columns;
+    size_t n, n_columns, n_left_out = 0;
     const ss_field *f = ss_record_fields(&n);
+    for (size_t i = 0; i < n; i++) n_left_out += is_left_out(&f[i], r);
     put(w, magic, sizeof magic);
-    put_u32(w, n + 3);
-    for (size_t i = 0; i < n; i++) put_field(w, &f[i], r);
+    put_u32(w, n - n_left_out + 3 + (r->spectrum.n_rows > 0));
+    for (size_t i = 0; i < n; i++)
+        if (!is_left_out(&f[i], r)) put_field(w, &f[i], r);
     put_head(w, KIND_REALS, "eigenvalue", 8 * r->n_eigenvalues);
     put_reals(w, r->n_eigenvalues, r->eigenvalue);
     put_table(w, "history", &r->history, ss_history_fields(&n_columns));
     put_table(w, "track", &r->track, ss_track_fields(&n_columns));
+    if (r->spectrum.n_rows) put_table(w, "spectrum", &r->spectrum, ss_spectrum_fields(&n_columns));
 }
 
 int ss_record_encode(const ss_record *r, unsigned char **bytes, size_t *n_bytes, ss_error *error)
@@ -215,7 +242,6 @@ static size_t column_of(const char *name, const ss_field *columns, size_t n)
 
 static int read_table(struct reader *in, int kind, const char *name, const ss_field *columns, ss_series *s, ss_error *error)
 {
-    enum { MAX_COLUMNS = 256 };
     size_t place[MAX_COLUMNS], n_columns = kind == KIND_TABLE ? (size_t)get_bits(in, 4) : 0;
     if (kind != KIND_TABLE || in->bad || n_columns > MAX_COLUMNS) return wrong(error, name, "is no table");
     for (size_t c = 0; c < n_columns; c++) {
@@ -240,7 +266,7 @@ static int read_table(struct reader *in, int kind, const char *name, const ss_fi
     return 0;
 }
 
-enum { MAX_FIELDS = 4096, MAX_KNOWN = 64 };
+enum { MAX_FIELDS = 4096, MAX_KNOWN = 128 };
 
 /* One field's payload, to where its name says; `seen` guards against a name that comes twice. */
 static int read_named(struct reader *in, int kind, const char *name, ss_record *r, bool *seen, ss_error *error)
@@ -251,13 +277,15 @@ static int read_named(struct reader *in, int kind, const char *name, ss_record *
     if (known == SIZE_MAX && strcmp(name, "eigenvalue") == 0) known = n;
     if (known == SIZE_MAX && strcmp(name, "history") == 0) known = n + 1;
     if (known == SIZE_MAX && strcmp(name, "track") == 0) known = n + 2;
+    if (known == SIZE_MAX && strcmp(name, "spectrum") == 0) known = n + 3;
     if (known == SIZE_MAX) return 0; /* a newer program's */
     if (seen[known]) return wrong(error, name, "comes twice");
     seen[known] = true;
     if (known < n) return read_field(in, kind, &f[known], r, error);
     if (known == n) return read_eigenvalues(in, kind, r, error);
     if (known == n + 1) return read_table(in, kind, name, ss_history_fields(&unused), &r->history, error);
-    return read_table(in, kind, name, ss_track_fields(&unused), &r->track, error);
+    if (known == n + 2) return read_table(in, kind, name, ss_track_fields(&unused), &r->track, error);
+    return read_table(in, kind, name, ss_spectrum_fields(&unused), &r->spectrum, error);
 }
 
 static int read_record(struct reader *in, ss_record *r, ss_error *error)

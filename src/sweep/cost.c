@@ -62,24 +62,36 @@ double ss_cost_effort(const ss_settings *s, const ss_work_size *w)
     return target && s->learning_rate > 0 ? batch_of(s, w) / s->learning_rate : 0;
 }
 
+/* Checks of curvature during training. */
+static double n_tracked(const ss_settings *s, const ss_work_size *w)
+{
+    double tracked = 0;
+    if (s->track_every_epochs != SS_WORD) tracked += floor(n_epochs(s, w) / (double)s->track_every_epochs);
+    if (s->track_every_steps != SS_WORD) tracked += floor(n_steps(s, w) / (double)s->track_every_steps);
+    return tracked;
+}
+
 /* Products of all measurements: the first of a chain starts at random, the others from its vector. *n: how many there are. */
 static double all_products(const ss_settings *s, const ss_work_size *w, double *n)
 {
-    double tracked = 0, between = s->interpolation_points >= 2 ? (double)s->interpolation_points : 1;
-    if (s->track_every_epochs != SS_WORD) tracked += floor(n_epochs(s, w) / (double)s->track_every_epochs);
-    if (s->track_every_steps != SS_WORD) tracked += floor(n_steps(s, w) / (double)s->track_every_steps);
+    double tracked = n_tracked(s, w), between = s->interpolation_points >= 2 ? (double)s->interpolation_points : 1;
     double first = fmin((double)s->curvature_max_hvp, USUAL_PRODUCTS * (double)s->eigenvalues);
     double later = fmin((double)s->curvature_max_hvp, WARM_PRODUCTS * (double)s->eigenvalues);
     *n = between + tracked;
     return first + (between - 1) * later + (tracked > 0 ? first + (tracked - 1) * later : 0);
 }
 
-/* Examples that the trainer takes at a time: in training, or where that is more, in evaluation. */
+/* Examples per perturbation: SAM's groups, or the batch. */
+static double group_of(const ss_settings *s, const ss_work_size *w)
+{
+    double batch = batch_of(s, w);
+    return s->sam_rho > 0 && s->sam_m != SS_WORD ? fmin((double)s->sam_m, batch) : batch;
+}
+
+/* Examples per pass of training. */
 static double trained_together(const ss_settings *s, const ss_work_size *w)
 {
-    double batch = batch_of(s, w), group = s->sam_rho > 0 && s->sam_m != SS_WORD ? fmin((double)s->sam_m, batch) : batch;
-    double training = s->batch_norm ? fmin((double)s->ghost_batch, group) : fmin((double)s->micro_batch, group);
-    return fmax(training, fmin((double)s->micro_batch, fmax(w->n_train, w->n_test)));
+    return fmin(group_of(s, w), (double)(s->batch_norm ? s->ghost_batch : s->micro_batch));
 }
 
 /* Examples of one of the Hessian's passes. */
@@ -116,19 +128,42 @@ static double curvature_passes(const ss_settings *s, const ss_work_size *w, cons
     double n_measurements, products = all_products(s, w, &n_measurements), n = kept->n_batches;
     double again = (FORWARD * anew(n, kept->activations) + DELTAS * anew(n, kept->deltas)) / n;
     double examples = chosen(s->curvature_examples, w->n_train);
-    return examples * (n_measurements * (FORWARD + DELTAS) + products * (GRADIENT * product_gradients + again));
+    double product = GRADIENT * product_gradients + again, measured = n_measurements * (FORWARD + DELTAS) + products * product;
+    double more = ss_cost_measures(s, product, examples, batch_of(s, w), w->n_train);
+    if (s->track_measures) {      /* in training all but the spectrum */
+        ss_settings tracked = *s;
+        tracked.spectrum_probes = 0;
+        more += n_tracked(s, w) * ss_cost_measures(&tracked, product, examples, batch_of(s, w), w->n_train);
+    }
+    return examples * measured + more;
+}
+
+/* Bytes per parameter: vectors of ss_real, sums in double. */
+static double vectors(const ss_settings *s, const ss_work_size *w, const ss_cost *kept)
+{
+    enum { SUM_BYTES = 8 };
+    double k = (double)s->eigenvalues, training = trained_together(s, w);
+    double real = 5 + (2 * k + LANCZOS_BASIS + 2) + k; /* theta, velocity, gradients; the Hessian's theta; basis, eigenvectors */
+    double sums = 0;
+    if (s->sam_rho > 0) real += 1;                     /* the perturbed point */
+    if (training < batch_of(s, w)) real += 1, sums += 1; /* one pass's share, and their sum */
+    if (group_of(s, w) < batch_of(s, w)) sums += 2;    /* of SAM's groups: first and second gradients */
+    if (kept->n_batches > 1) real += 1, sums += 1;     /* of the Hessian's batches likewise */
+    if (s->interpolation_points >= 2) real += 4 + k;   /* iterate, next one, point between; start and best eigenvectors */
+    if (s->track_every_epochs != SS_WORD || s->track_every_steps != SS_WORD) real += 1; /* the start of the next check */
+    real += ss_cost_measure_vectors(s);
+    return real * REAL_BYTES + sums * SUM_BYTES;
 }
 
 /* Training and curvature live side by side while lambda_max is tracked, and the trainer still holds its buffers at the end:
- * so the sum. Beside what it keeps, the Hessian has the tangents of one batch. */
+ * so the sum. The trainer's are those of its passes or, where they take more examples, of evaluations; beside what it keeps,
+ * the Hessian has the tangents of one batch. */
 static double memory_bytes(const ss_settings *s, const ss_work_size *w, const ss_cost *kept)
 {
-    double basis = 2 * (double)s->eigenvalues + LANCZOS_BASIS + 2 + (double)s->eigenvalues;
-    /* Trainer: theta, gradient, velocity, the double accumulator, SAM's copy. Operator: theta, v, Hv, accumulator. */
-    double vectors = 3 * REAL_BYTES + 8 + (s->sam_rho > 0 ? REAL_BYTES : 0) + 3 * REAL_BYTES + 8 + basis * REAL_BYTES;
-    double per_example = w->values_per_example * REAL_BYTES;
-    double together = trained_together(s, w) + measured_together(s, w);
-    return PROGRAM_BYTES + w->n_parameters * vectors + together * per_example + kept->kept_bytes + w->data_bytes;
+    double trainer = fmax(trained_together(s, w), fmin((double)s->micro_batch, w->evaluated_together)) * w->values_per_example;
+    double tangents = measured_together(s, w) * w->tangents_per_example;
+    return PROGRAM_BYTES + w->n_parameters * vectors(s, w, kept) + (trainer + tangents) * REAL_BYTES + w->scratch_bytes
+           + kept->kept_bytes + w->data_bytes;
 }
 
 ss_cost ss_cost_predict(const ss_settings *s, const ss_work_size *w, double flops_per_s)

@@ -1,5 +1,6 @@
 /* document.c - from bytes to libyaml's tree. Two passes: events first, which show what the tree hides (explicit tags, a
- * second document, depth), then the tree itself, which is then known to be small, shallow and plain. */
+ * second document, depth, characters behind escapes), then the tree itself, which is then known to be small, shallow and
+ * plain. */
 #include "parse.h"
 
 #include <stdarg.h>
@@ -40,6 +41,11 @@ static size_t utf8_length(const unsigned char *s)
     return n;
 }
 
+static bool is_control(unsigned char c)
+{
+    return (c < 0x20 && !(c == '\t' || c == '\r' || c == '\n')) || c == 0x7f;
+}
+
 static int check_bytes(const ss_parse *p, const char *text)
 {
     yaml_mark_t mark = {0, 0, 0};
@@ -48,8 +54,7 @@ static int check_bytes(const ss_parse *p, const char *text)
         size_t n = utf8_length(s);
         if (n == 0) return ss_parse_fail(p, mark, "byte 0x%02x is not UTF-8 text; save the file as UTF-8", *s);
         if (*s == '\t' && indenting) return ss_parse_fail(p, mark, "a tab in the indentation; YAML is indented with spaces");
-        if ((*s < 0x20 && !strchr("\t\r\n", *s)) || *s == 0x7f)
-            return ss_parse_fail(p, mark, "control character 0x%02x; remove it", *s);
+        if (is_control(*s)) return ss_parse_fail(p, mark, "control character 0x%02x; remove it", *s);
         indenting = *s == '\n' || (indenting && *s == ' ');
         mark.column++;
         if (*s == '\n') mark = (yaml_mark_t){0, mark.line + 1, 0};
@@ -75,6 +80,16 @@ static const char *event_tag(const yaml_event_t *e)
     return (const char *)tag;
 }
 
+/* What escapes bring into a scalar: cut at a NUL, it would be another value. */
+static int survey_scalar(const ss_parse *p, const yaml_event_t *e)
+{
+    const unsigned char *text = e->data.scalar.value;
+    for (size_t i = 0; i < e->data.scalar.length; i++)
+        if (is_control(text[i]))
+            return ss_parse_fail(p, e->start_mark, "control character 0x%02x (an escape such as \\0); remove it", text[i]);
+    return 0;
+}
+
 struct survey { int depth, n_documents, n_aliases; };
 
 static int survey_event(const ss_parse *p, const yaml_event_t *e, struct survey *s)
@@ -89,7 +104,7 @@ static int survey_event(const ss_parse *p, const yaml_event_t *e, struct survey 
     if (s->depth > MAX_DEPTH) return ss_parse_fail(p, e->start_mark, "nested deeper than %d levels", MAX_DEPTH);
     if (s->n_documents > 1) return ss_parse_fail(p, e->start_mark, "a second document; a job file holds one");
     if (s->n_aliases > MAX_ALIASES) return ss_parse_fail(p, e->start_mark, "more than %d aliases", MAX_ALIASES);
-    return 0;
+    return e->type == YAML_SCALAR_EVENT ? survey_scalar(p, e) : 0;
 }
 
 static int open_parser(const ss_parse *p, yaml_parser_t *parser, const char *text)

@@ -22,17 +22,18 @@ static const char *const schedules[] = {"constant", "step", "cosine", NULL};
 static const char *const norm_modes[] = {"batch", "running", NULL};
 
 #define AT(m) #m, .offset = offsetof(ss_settings, m)
-#define BOOL(m, f, t) {.name = AT(m), .section = S, .type = SS_BOOL, .fallback = f, .identity = ID, .unit = "", .text = t}
+#define BOOL(m, f, t) {.name = AT(m), .section = S, .type = SS_BOOL, .fallback = f, .identity = ID, .optional = OPTIONAL, \
+                       .unit = "", .text = t}
 #define CHOICE(m, f, list, t) {.name = AT(m), .section = S, .type = SS_CHOICE, .fallback = f, .choices = list, \
                                .identity = ID, .unit = "", .text = t}
 #define INT(m, f, lo, hi, u, t) {.name = AT(m), .section = S, .type = SS_INT, .fallback = f, .min = lo, .max = hi, \
-                                 .identity = ID, .unit = u, .text = t}
+                                 .identity = ID, .optional = OPTIONAL, .unit = u, .text = t}
 #define COUNT(m, f, w, u, t) {.name = AT(m), .section = S, .type = SS_COUNT, .fallback = f, .word = w, .min = 1, \
-                              .max = MAX_COUNT, .identity = ID, .unit = u, .text = t}
+                              .max = MAX_COUNT, .identity = ID, .optional = OPTIONAL, .unit = u, .text = t}
 /* [ and ) as in mathematics: whether the bounds themselves are allowed. */
 #define FLOAT(m, f, lo, olo, hi, ohi, u, t) {.name = AT(m), .section = S, .type = SS_FLOAT, .fallback = f, \
                                              .min = lo, .open_min = olo, .max = hi, .open_max = ohi, .identity = ID, \
-                                             .unit = u, .text = t}
+                                             .optional = OPTIONAL, .unit = u, .text = t}
 #define RETRIES(n, f, t) {.name = n, .section = S, .type = SS_INT, .offset = JOB_OWN, .fallback = f, .min = 0, .max = 100, \
                           .unit = "retries", .text = t}
 #define SECONDS(n, f, olo, t) {.name = n, .section = S, .type = SS_FLOAT, .offset = JOB_OWN, .fallback = f, .min = 0, \
@@ -43,6 +44,7 @@ static const char *const norm_modes[] = {"batch", "running", NULL};
 static const ss_key table[] = {
 #define S "model"
 #define ID true
+#define OPTIONAL false
     CHOICE(network, "mlp", networks, "the network: a preset, or `layers` for the job's own list"),
     CHOICE(activation, "relu", activations, "nonlinearity of the presets mlp and cnn"),
     {.name = AT(widths), .section = S, .type = SS_INTS, .fallback = "[200, 200]", .min = 1, .max = 65536, .identity = true,
@@ -118,10 +120,40 @@ static const ss_key table[] = {
         "0: lambda_max at the final iterate; n >= 2: the maximum over n points to the next iterate"),
     COUNT(track_every_epochs, "none", "none", "epochs", "also measures lambda_max every so many epochs"),
     COUNT(track_every_steps, "none", "none", "steps", "also measures lambda_max every so many steps"),
+#undef OPTIONAL
+#define OPTIONAL true             /* from here on: what came when results existed already, see ss_key */
+    INT(trace_probes, "0", 0, 1e6, "probes", "the Hessian's trace from a product each with so many vectors of random signs "
+        "(Hutchinson 1990), with the standard error over them; 0: no, else at least 2"),
+    INT(spectrum_probes, "0", 0, 1e4, "probes", "the density of the Hessian's eigenvalues by stochastic Lanczos quadrature "
+        "(Ghorbani et al. 2019) from so many random vectors; 0: no"),
+    INT(spectrum_steps, "50", 2, 1000, "products", "Lanczos steps from each of these vectors: as many nodes of the density"),
+    BOOL(smallest_eigenvalue, "false", "the smallest algebraic eigenvalue: how negative the curvature gets"),
+    BOOL(gauss_newton, "false", "the largest eigenvalue of the Gauss-Newton matrix, the mean of J' (d2 loss / d logits2) J "
+        "(Schraudolph 2002): the Hessian without the curvature of the network's own function"),
+    BOOL(adaptive_eigenvalue, "false", "the largest eigenvalue of diag|w| H diag|w|: curvature where every weight is "
+        "measured by its own size (Andriushchenko et al. 2023)"),
+    BOOL(spherical_eigenvalue, "false", "spherical sharpness ||w||^2 lambda_max of the weights ahead of batch norms, whose "
+        "length the loss does not see (Lyu et al. 2022); needs batch norm and curvature_batch_norm: batch"),
+    BOOL(gradient_alignment, "false", "alignment |g'u| / ||g|| of the gradient with the eigenvector u of lambda_max"),
+    FLOAT(sharpness_rho, "0", 0, CLOSED, INFINITY, OPEN, "1", "largest rise of the loss within this distance of the weights "
+          "(Foret et al. 2021), found from below in sharpness_steps; 0: not measured"),
+    COUNT(sharpness_m, "all", "all", "examples", "examples per perturbation of that sharpness, then a mean over groups, as in "
+          "m-SAM (Andriushchenko and Flammarion 2022); `all`: one for all"),
+    FLOAT(adaptive_rho, "0", 0, CLOSED, INFINITY, OPEN, "1", "largest rise of the loss within this distance in units of "
+          "|w|, weight by weight (Andriushchenko et al. 2023); 0: not measured"),
+    INT(sharpness_steps, "20", 1, 1e5, "steps", "steps of gradient ascent to those largest rises; 1 is SAM's perturbation"),
+    INT(batch_sharpness_batches, "0", 0, 1e6, "batches", "batch sharpness, the mean of g'Hg / ||g||^2 over so many random "
+        "batches of the training's size, g and H of each batch (Andreyev and Beneventano 2024); 0: no, else at least 2"),
+    {.name = AT(lambda_subsets), .section = S, .type = SS_COUNT, .fallback = "none", .word = "none", .min = 2,
+     .max = MAX_COUNT, .identity = ID, .optional = OPTIONAL, .unit = "subsets", .text = "lambda_max on so many disjoint "
+     "parts of the training subset: its mean and standard deviation, the error bar of the data"},
+    BOOL(track_measures, "false", "also takes the measures asked for, the spectrum aside, wherever lambda_max is tracked"),
 #undef S
 #undef ID
+#undef OPTIONAL
 #define S "sweep"
 #define ID false
+#define OPTIONAL false
     {.name = AT(threads), .section = S, .type = SS_COUNT, .fallback = "auto", .word = "auto", .min = 1, .max = 1024,
      .identity = ID, .unit = "threads", .text = "threads per trial, for points too large for one core; auto: Slurm's CPUs per "
      "task, 1 outside Slurm. Results do not depend on it"},
@@ -143,9 +175,9 @@ static const ss_key table[] = {
     RETRIES("crash_retries", "2", "how often a point is run again whose trial crashed or whose worker died"),
     RETRIES("timeout_retries", "1", "how often a point is run again whose trial hung or reached trial_time_limit_s"),
     RETRIES("memory_retries", "1", "how often a point is run again whose trial took more memory than it may"),
-    {.name = "trial_memory_mib", .section = S, .type = SS_COUNT, .offset = JOB_OWN, .fallback = "auto", .word = "auto",
-     .min = 1, .max = MAX_COUNT, .unit = "MiB", .text = "a trial that takes more memory, the shared data set aside, is ended; "
-     "auto: the rank's share of what Slurm or a control group grants, if they limit it"},
+    {.name = "trial_memory", .section = S, .type = SS_BYTES, .offset = JOB_OWN, .fallback = "auto", .word = "auto",
+     .min = 1048576, .max = 1e15, .unit = "bytes", .text = "a trial that takes more memory, the shared data set aside, is ended, "
+     "as 700M or 2G (1024 based); auto: the rank's share of what Slurm or a control group grants, if they limit it"},
     SECONDS("trial_time_limit_s", "0", CLOSED, "a trial that takes longer is ended, a timeout; 0: no limit"),
     SECONDS("trial_silence_s", "300", CLOSED, "a trial that gets nowhere (no pass over a batch) for so long is ended, a "
             "timeout; 0: never"),

@@ -31,11 +31,21 @@ void ss_pool_finish(ss_pool *pool);
 void ss_grid_digits(const ss_grid *grid, size_t i, size_t digit[SS_MAX_AXES]); /* which value of each axis the point has */
 size_t ss_grid_excluded_by(const ss_grid *grid, int exclude); /* combinations that this exclude matches */
 
+/* reference.c: the sections of a job file that hold keys, and what they are about; a NULL name ends the list */
+typedef struct ss_section { const char *name, *text; } ss_section;
+extern const ss_section ss_sections[];
+
 /* layers.c: the schema's definitions of a list of layers and of one layer */
 void ss_layers_write_schema(FILE *out);
 
 /* check.c: do the settings of a point fit each other? -1, a sentence, and the key to point at. */
 int ss_settings_check(const ss_settings *s, const char **key, ss_error *error);
+
+/* cost_measures.c: forward passes of one example that the measures beside lambda_max take each time, a product with the
+ * Hessian taking `product`, on the Hessian's examples and batches of training; vectors as long as the parameters that they
+ * need besides. */
+double ss_cost_measures(const ss_settings *s, double product, double examples, double batch, double n_train);
+double ss_cost_measure_vectors(const ss_settings *s);
 
 /* check.c: training examples, as far as the settings alone tell; SS_WORD: the data set decides. */
 int64_t ss_train_total(const ss_settings *s);

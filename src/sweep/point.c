@@ -1,6 +1,8 @@
 /* point.c - a point's identity: what determines its result, hashed. Every identity key counts, also one that happens not
  * to matter for this point (the widths of a vgg11): a rule that needs no thought is never wrong, and its price is a point
- * computed twice. Where data lies and how fast it is computed (data_dir, threads) does not count; the data's digest does. */
+ * computed twice. Only optional keys at their defaults do not count, so that points keep the identity that they had before
+ * there were such keys. Where data lies and how fast it is computed (data_dir, threads) does not count; the data's digest
+ * does. */
 #include "parts.h"
 
 #include <string.h>
@@ -30,6 +32,7 @@ void ss_point_identify(const ss_settings *s, const char *data_digest, char id[SS
             continue;
         }
         ss_key_format(&key[i], s, value, sizeof value);
+        if (key[i].optional && strcmp(value, key[i].fallback) == 0) continue;
         add_line(&h, key[i].name, value);
     }
     add_line(&h, "data_digest", data_digest);

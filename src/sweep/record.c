@@ -16,6 +16,31 @@ const char *const ss_stop_name[SS_N_STOP] = {"none", "train_accuracy", "train_lo
 #define TEXT(m, own, t) {AT(m), .type = SS_FIELD_TEXT, .bytes = sizeof((ss_record *)0)->m, .incidental = own, .unit = "", \
                          .text = t}
 
+/* What is measured beside lambda_max, at the end and where it is tracked: name, key that asks for it, text. */
+#define MEASURES(X) \
+    X(trace, "trace_probes", "trace of the Hessian: mean of v'Hv over random signs v") \
+    X(trace_error, "trace_probes", "standard error of trace over its probes") \
+    X(lambda_min, "smallest_eigenvalue", "smallest algebraic eigenvalue of the Hessian") \
+    X(lambda_min_residual, "smallest_eigenvalue", "||Hu - lambda u|| / |lambda| of lambda_min") \
+    X(gauss_newton_lambda_max, "gauss_newton", "largest eigenvalue of the Gauss-Newton matrix J' (d2 loss / d logits2) J") \
+    X(gauss_newton_residual, "gauss_newton", "relative residual of gauss_newton_lambda_max") \
+    X(adaptive_lambda_max, "adaptive_eigenvalue", "largest eigenvalue of diag|w| H diag|w|") \
+    X(adaptive_residual, "adaptive_eigenvalue", "relative residual of adaptive_lambda_max") \
+    X(spherical_sharpness, "spherical_eigenvalue", "||w||^2 lambda_max of H's block of the weights ahead of batch norms") \
+    X(spherical_residual, "spherical_eigenvalue", "relative residual of spherical_sharpness") \
+    X(subset_lambda_mean, "lambda_subsets", "mean of lambda_max over disjoint subsets of the training examples") \
+    X(subset_lambda_deviation, "lambda_subsets", "sample standard deviation of lambda_max over these subsets") \
+    X(sharpness, "sharpness_rho", "largest rise of the loss found within sharpness_rho of the weights") \
+    X(adaptive_sharpness, "adaptive_rho", "largest rise of the loss found within adaptive_rho in units of |w|") \
+    X(batch_sharpness, "batch_sharpness_batches", "mean of g'Hg / ||g||^2 over batches, g and H of each batch") \
+    X(batch_sharpness_error, "batch_sharpness_batches", "standard error of batch_sharpness over its batches") \
+    X(alignment, "gradient_alignment", "|g'u| / ||g||: the gradient's part along the eigenvector u of lambda_max") \
+    X(sam_edge, "sam_rho", "SAM's edge for lambda_max: (||g|| / 2 rho)(sqrt(1 + 8 rho / (lr ||g||)) - 1)")
+#define MEASURE(m, k, t) {AT(m), .type = SS_FIELD_REAL, .key = k, .unit = "1", .text = t},
+#define TRACKED(m, k, t) {.name = #m, .type = SS_FIELD_REAL, .offset = COLUMN_##m, .key = k, .unit = "1", .text = t},
+#define NUMBER(m, k, t) COLUMN_##m,
+enum { LAST_PLAIN_COLUMN = 9, MEASURES(NUMBER) COLUMN_measure_hvp_count }; /* of tracked rows */
+
 static const ss_field record_fields[] = {
     {AT(status), .type = SS_FIELD_STATUS, .unit = "", .text = "how the point ended"},
     {AT(stop_reason), .type = SS_FIELD_STOP, .unit = "", .text = "which rule ended training"},
@@ -28,6 +53,9 @@ static const ss_field record_fields[] = {
     INT(hvp_count, "products", "Hessian-vector products spent on lambda_max"),
     INT(curvature_n_examples, "examples", "training examples that the Hessian's loss was averaged over"),
     INT(curvature_ghost_examples, "examples", "ghost batch whose statistics the Hessian used; 0: no batch statistics"),
+    MEASURES(MEASURE)
+    {AT(measure_hvp_count), .type = SS_FIELD_INT, .key = SS_ANY_MEASURE, .unit = "products",
+     .text = "products with the Hessian or the Gauss-Newton matrix that the measures took"},
     REAL(train_loss, "1", "mean loss over the training subset, in eval mode, at the end"),
     REAL(train_accuracy, "1", "fraction of the training subset classified correctly at the end"),
     REAL(test_loss, "1", "mean loss over the test subset at the end"),
@@ -39,8 +67,12 @@ static const ss_field record_fields[] = {
     INT(n_train, "examples", "training examples that were used"),
     INT(n_test, "examples", "test examples that were used"),
     TEXT(data_digest, false, "SHA-256 of the data set that was used, standardisation included"),
+    TEXT(convolutions, true, "how each convolution was computed, in the network's order, in whole passes of training; then of "
+                             "curvature where that differs"),
     OWN_REAL(train_s, "s", "time spent on training and evaluation"),
     OWN_REAL(curvature_s, "s", "time spent on curvature"),
+    {AT(measure_s), .type = SS_FIELD_REAL, .incidental = true, .key = SS_ANY_MEASURE, .unit = "s",
+     .text = "part of curvature_s that went to measures other than lambda_max"},
     OWN_REAL(peak_memory_bytes, "bytes", "largest resident memory of the process while it ran the point"),
     OWN_INT(n_threads, "threads", "threads the trial ran on; its results do not depend on them"),
     OWN_INT(attempts, "attempts", "how often the point was started"),
@@ -74,6 +106,14 @@ static const ss_field track_fields[] = {
     COLUMN(7, "lr_lambda_max", "1", "learning rate times lambda_max"),
     COLUMN(8, "loss", "1", "mean loss over the Hessian's examples"),
     COLUMN(9, "gradient_norm", "1", "Euclidean norm of that loss's gradient"),
+    MEASURES(TRACKED)
+    {.name = "measure_hvp_count", .type = SS_FIELD_REAL, .offset = COLUMN_measure_hvp_count, .key = SS_ANY_MEASURE,
+     .unit = "products", .text = "products with the Hessian or the Gauss-Newton matrix that these measures took"},
+};
+
+static const ss_field spectrum_fields[] = {
+    COLUMN(0, "eigenvalue", "1", "node of the density of the Hessian's eigenvalues"),
+    COLUMN(1, "weight", "1", "fraction of the eigenvalues that the node stands for; a point's weights sum to 1"),
 };
 
 #define N_OF(table) (sizeof(table) / sizeof *(table))
@@ -96,6 +136,12 @@ const ss_field *ss_track_fields(size_t *n)
     return track_fields;
 }
 
+const ss_field *ss_spectrum_fields(size_t *n)
+{
+    *n = N_OF(spectrum_fields);
+    return spectrum_fields;
+}
+
 void ss_record_init(ss_record *r)
 {
     static const double unknown = NAN;
@@ -109,6 +155,7 @@ void ss_record_init(ss_record *r)
     r->attempts = 0;
     r->history.n_columns = N_OF(history_fields);
     r->track.n_columns = N_OF(track_fields);
+    r->spectrum.n_columns = N_OF(spectrum_fields);
 }
 
 void ss_record_finish(ss_record *r)
@@ -116,6 +163,7 @@ void ss_record_finish(ss_record *r)
     ss_free(r->eigenvalue);
     ss_free(r->history.value);
     ss_free(r->track.value);
+    ss_free(r->spectrum.value);
     ss_record_init(r);
 }
 
@@ -165,5 +213,6 @@ bool ss_record_same(const ss_record *a, const ss_record *b)
     for (size_t i = 0; i < N_OF(record_fields); i++)
         if (!record_fields[i].incidental && !same_field(&record_fields[i], a, b)) return false;
     return a->n_eigenvalues == b->n_eigenvalues && same_reals(a->n_eigenvalues, a->eigenvalue, b->eigenvalue) &&
-           same_series(&a->history, &b->history) && same_series(&a->track, &b->track);
+           same_series(&a->history, &b->history) && same_series(&a->track, &b->track) &&
+           same_series(&a->spectrum, &b->spectrum);
 }

@@ -5,14 +5,14 @@
 #include <math.h>
 #include <string.h>
 
-static const struct section { const char *name, *text; } sections[] = {
+const ss_section ss_sections[] = {
     {"model", "The network and its loss."},
     {"data", "The data set, which part of it, and how pixels become numbers."},
     {"training", "SGD or SAM, and when to stop."},
     {"curvature", "How lambda_max is measured."},
     {"sweep", "The run itself. None of these is part of a point's identity: they may change between runs."},
+    {NULL, NULL},
 };
-enum { N_SECTIONS = sizeof sections / sizeof *sections };
 
 static const char *type_name(const ss_key *key)
 {
@@ -63,11 +63,11 @@ void ss_job_write_reference(FILE *out)
 {
     size_t n;
     const ss_key *key = ss_keys(&n);
-    for (size_t s = 0; s < N_SECTIONS; s++) {
-        fprintf(out, "### %s\n\n%s\n\n", sections[s].name, sections[s].text);
+    for (const ss_section *section = ss_sections; section->name; section++) {
+        fprintf(out, "### %s\n\n%s\n\n", section->name, section->text);
         fprintf(out, "| key | type | default | range | unit | meaning |\n|---|---|---|---|---|---|\n");
         for (size_t i = 0; i < n; i++)
-            if (strcmp(key[i].section, sections[s].name) == 0) write_row(out, &key[i]);
+            if (strcmp(key[i].section, section->name) == 0) write_row(out, &key[i]);
         fprintf(out, "\n");
     }
 }
@@ -146,7 +146,7 @@ static void write_property(FILE *out, const ss_key *key, const char *before)
     fprintf(out, "]}");
 }
 
-static void write_section(FILE *out, const struct section *section)
+static void write_section(FILE *out, const ss_section *section)
 {
     size_t n;
     const ss_key *key = ss_keys(&n);
@@ -220,8 +220,8 @@ void ss_job_write_schema(FILE *out)
     fprintf(out, "{\n  \"$schema\": \"http://json-schema.org/draft-07/schema#\",\n  \"title\": \"sharpsweep job\",\n"
                  "  \"type\": \"object\",\n  \"additionalProperties\": false,\n  \"minProperties\": 1,\n"
                  "  \"properties\": {\n");
-    for (size_t s = 0; s < N_SECTIONS; s++) {
-        write_section(out, &sections[s]);
+    for (const ss_section *section = ss_sections; section->name; section++) {
+        write_section(out, section);
         fprintf(out, ",\n");
     }
     write_grid(out);

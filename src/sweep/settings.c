@@ -112,7 +112,7 @@ static void keep_own(ss_parse *p, const ss_key *key, const ss_settings *value)
         {"crash_retries", NULL, &job->crash_retries},
         {"timeout_retries", NULL, &job->timeout_retries},
         {"memory_retries", NULL, &job->memory_retries},
-        {"trial_memory_mib", NULL, &job->trial_memory_mib},
+        {"trial_memory", NULL, &job->trial_memory},
         {"trial_time_limit_s", &job->trial_time_limit_s, NULL},
         {"trial_silence_s", &job->trial_silence_s, NULL},
         {"worker_silence_s", &job->worker_silence_s, NULL},

@@ -16,11 +16,11 @@ uint32_t ss_train_micro(const ss_trainer *t, uint32_t n)
 }
 
 /* Evaluation couples no examples: as many at once as keep GEMM busy without blowing up memory for small batches. */
-static uint32_t eval_chunk(const ss_trainer *t)
+uint32_t ss_evaluation_pass(const ss_net *net, uint32_t micro_batch)
 {
-    size_t fit = EVAL_VALUES / (t->net->values_per_example + 1);
+    size_t fit = EVAL_VALUES / (net->values_per_example + 1);
     uint32_t chunk = fit > EVAL_MAX ? EVAL_MAX : fit < EVAL_MIN ? EVAL_MIN : (uint32_t)fit;
-    return t->options.micro_batch == 0 ? chunk : smaller(chunk, t->options.micro_batch);
+    return micro_batch == 0 ? chunk : smaller(chunk, micro_batch);
 }
 
 static void size_scratch(ss_trainer *t)
@@ -30,7 +30,7 @@ static void size_scratch(ss_trainer *t)
     s->batch = wanted == 0 ? n : smaller(wanted, n);
     s->group = t->options.sam_rho > 0 && m != 0 ? smaller(m, s->batch) : s->batch;
     uint32_t micro = ss_train_micro(t, s->batch);
-    s->eval_chunk = eval_chunk(t);
+    s->eval_chunk = ss_evaluation_pass(t->net, t->options.micro_batch);
     s->capacity = micro > s->eval_chunk ? micro : s->eval_chunk;
 }
 

@@ -44,6 +44,42 @@ static void test_words(void)
     CU_ASSERT_STRING_EQUAL(ss_model_init_scheme(&s), "study");
 }
 
+/* Every key of a measure arrives, one by one; at checks of training all but the spectrum, if they are wanted there. */
+static void test_measures(void)
+{
+    static const struct { const char *key, *value, *measure; } rows[] = {
+        {"trace_probes", "5", "trace"}, {"spectrum_probes", "2", "spectrum"}, {"smallest_eigenvalue", "true", "lambda_min"},
+        {"gauss_newton", "true", "gauss_newton"}, {"adaptive_eigenvalue", "true", "adaptive_lambda_max"},
+        {"spherical_eigenvalue", "true", "spherical_sharpness"}, {"gradient_alignment", "true", "alignment"},
+        {"sharpness_rho", "0.1", "sharpness"}, {"adaptive_rho", "0.1", "adaptive_sharpness"},
+        {"batch_sharpness_batches", "3", "batch_sharpness"}, {"lambda_subsets", "2", "subsets"}, {"sam_rho", "0.05", "sam_edge"},
+    };
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        ss_settings s;
+        ss_settings_default(&s);
+        bool edge = strcmp(rows[r].measure, "sam_edge") == 0, spectrum = strcmp(rows[r].measure, "spectrum") == 0;
+        CU_ASSERT(!ss_model_measures_any(&s));
+        CU_ASSERT_EQUAL(ss_key_parse(ss_key_find(rows[r].key), rows[r].value, &s, NULL), 0);
+        CU_ASSERT_EQUAL(ss_model_measures_any(&s), !edge);
+        ss_measure_options end = ss_model_measures(&s, 0.1, false), check = ss_model_measures(&s, 0.1, true);
+        s.track_measures = true;
+        ss_measure_options tracked = ss_model_measures(&s, 0.1, true);
+        for (int i = 0; i < SS_N_MEASURES; i++) {
+            bool mine = strcmp(ss_measure_name(i), rows[r].measure) == 0;
+            CU_ASSERT_EQUAL(ss_measure_wanted(&end, i), mine);
+            CU_ASSERT_EQUAL(ss_measure_wanted(&check, i), mine && edge);
+            CU_ASSERT_EQUAL(ss_measure_wanted(&tracked, i), mine && !spectrum);
+        }
+    }
+    ss_settings s;
+    ss_settings_default(&s);
+    s.batch_size = s.sharpness_m = SS_WORD, s.curvature_seed = 9, s.sharpness_steps = 3, s.spectrum_steps = 7;
+    s.curvature_max_hvp = 11;
+    ss_measure_options o = ss_model_measures(&s, 0.25, false);
+    CU_ASSERT(o.batch_size == 0 && o.sharpness_m == 0 && o.seed == 9 && o.sharpness_steps == 3 && o.spectrum_steps == 7);
+    CU_ASSERT(o.lanczos.max_products == 11 && o.learning_rate == 0.25);
+}
+
 static void test_threads(void)
 {
     ss_settings s;
@@ -197,6 +233,6 @@ static void test_kept(void)
 
 static const ss_case cases[] = {
     {"what is kept", test_kept},
-    {"words and counts", test_words}, {"threads", test_threads}, {"Hessian options", test_hessian},
+    {"words and counts", test_words}, {"measures", test_measures}, {"threads", test_threads}, {"Hessian options", test_hessian},
     {"study", test_study}, {"misfits", test_misfits}};
 SS_SUITE("app, model", cases)

@@ -17,6 +17,10 @@ static void refused(void)
          "batch norm would see a single example"},
         {DATA SMALL "training: {batch_size: full, ghost_batch: 10}\ncurvature: {curvature_examples: 20}\ngrid: {batch_norm: [true]}\n",
          "batch norm would see a single example"},
+        {DATA SMALL "training: {batch_size: full}\ncurvature: {curvature_examples: all, sharpness_rho: 0.1, sharpness_m: 20}\n"
+         "grid: {batch_norm: [true]}\n", "batch norm would see a single example, which has no variance, in a measure: in groups"},
+        {"data: {dataset: fashion-mnist, train_examples: all}\n" SMALL "curvature: {lambda_subsets: 70000}\n",
+         "lambda_subsets 70000 is more than the 60000 training examples"},
         {DATA "model: {network: vgg11}\ncurvature: {curvature_examples: all}\ntraining: {batch_size: 20}\ngrid: {seed: [0]}\n",
          "network vgg11 on 6x6x1 images of synthetic: layer 11 (max_pool): a 2x2 window does not fit its input of 1x1x256"},
         {DATA "model: {network: layers, layers: [{linear: 4}]}\ncurvature: {curvature_examples: all}\n"
@@ -56,6 +60,28 @@ static void smallest_pass(void)
     }
 }
 
+/* Batches of 20 in one ghost batch, 100 examples, 100 of the Hessian: what measures add. */
+static void smallest_pass_of_measures(void)
+{
+    static const struct { const char *key; const char *value; int64_t m; uint32_t n, expected; } table[] = {
+        {"sharpness_rho", "0.1", SS_WORD, 100, 20}, {"sharpness_rho", "0.1", 30, 100, 10}, {"sharpness_rho", "0.1", 33, 100, 1},
+        {"sharpness_rho", "0", 33, 100, 20},        {"sharpness_rho", "0.1", 1, 100, 1},   {"sharpness_rho", "0.1", 21, 100, 1},
+        {"lambda_subsets", "2", SS_WORD, 100, 10},  {"lambda_subsets", "3", SS_WORD, 100, 13}, {"lambda_subsets", "100", SS_WORD, 100, 1},
+        {"batch_sharpness_batches", "2", SS_WORD, 100, 20}, {"trace_probes", "5", SS_WORD, 100, 20},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        ss_settings s;
+        ss_settings_default(&s);
+        s.batch_size = 20, s.curvature_examples = SS_WORD, s.sharpness_m = table[i].m;
+        CU_ASSERT_EQUAL(ss_key_parse(ss_key_find(table[i].key), table[i].value, &s, NULL), 0);
+        uint32_t got = ss_model_smallest_pass(&s, table[i].n);
+        if (got != table[i].expected) fprintf(stderr, "\n    row %zu: %u, expected %u\n", i, got, table[i].expected);
+        CU_ASSERT_EQUAL(got, table[i].expected);
+        s.curvature_batch_norm = "running"; /* then measures do not matter */
+        CU_ASSERT_EQUAL(ss_model_smallest_pass(&s, table[i].n), 20);
+    }
+}
+
 /* Early in training lambda_max rises from a step to the next for some seeds: unless the step is none. */
 static size_t maxima_ahead(const char *training)
 {
@@ -82,7 +108,7 @@ static size_t maxima_ahead(const char *training)
         ss_trainer *t = ss_trainer_create(net, data, &options, &error);
         ss_hessian *h = ss_hessian_create(net, data, &hessian, &error);
         CU_ASSERT_EQUAL_FATAL(ss_trainer_run(t, NULL, &end, &last, &error), 0);
-        CU_ASSERT_EQUAL_FATAL(ss_measure(t, &s, h, NULL, &lambda, &error), 0);
+        CU_ASSERT_EQUAL_FATAL(ss_measure(t, &s, h, NULL, NULL, &lambda, &error), 0);
         CU_ASSERT_STRING_EQUAL(t->options.schedule, s.schedule);
         ahead += lambda.fraction > 0;
         ss_lambda_finish(&lambda);
@@ -102,5 +128,6 @@ static void look_ahead(void)
     CU_ASSERT(maxima_ahead("schedule: cosine") > 0);
 }
 
-static const ss_case cases[] = {{"refused", refused}, {"smallest pass", smallest_pass}, {"look-ahead step", look_ahead}};
+static const ss_case cases[] = {{"refused", refused}, {"smallest pass", smallest_pass},
+                                {"smallest pass of measures", smallest_pass_of_measures}, {"look-ahead step", look_ahead}};
 SS_SUITE("app, study", cases)

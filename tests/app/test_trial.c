@@ -68,7 +68,7 @@ static void test_outcomes(void)
         bool diverged = cases[i].status == SS_DIVERGED;
         CU_ASSERT_EQUAL(isnan(r.lambda_max) != 0, diverged);
         CU_ASSERT_EQUAL(r.n_parameters, 64 * 8 + 8 + 8 * 4 + 4);
-        CU_ASSERT(r.n_train == 64 && r.n_test == 32 && r.n_threads == 1);
+        CU_ASSERT(r.n_train == 64 && r.n_test == 32 && r.n_threads == 1 && r.convolutions[0] == '\0');
         CU_ASSERT_STRING_EQUAL(r.data_digest, ss_study_data_at(b.study, 0)->digest);
         CU_ASSERT(r.train_s >= 0 && r.curvature_s >= 0 && r.peak_memory_bytes > 1e6 && r.host[0] && r.finished[0]);
         if (diverged) { /* it took steps; of curvature nothing is known, which 0 would not say */
@@ -108,6 +108,43 @@ static void test_deterministic(void)
     bench_close(&b);
 }
 
+/* SAM's edge is always there where there is SAM, and counts as no measure; of a diverged point nothing is measured. */
+static void test_sam_edge(void)
+{
+    static const struct { const char *training; bool edge, more; } cases[] = {
+        {"sam_rho: 0.05", true, false}, {"sam_rho: 0", false, false}, {"sam_rho: 0.05, learning_rate: 1e30", false, false},
+        {"sam_rho: 0", false, true},
+    };
+    size_t n_track, edge = 0, trace = 0;
+    const ss_field *track = ss_track_fields(&n_track);
+    for (size_t c = 0; c < n_track; c++) {
+        if (strcmp(track[c].name, "sam_edge") == 0) edge = c;
+        if (strcmp(track[c].name, "trace") == 0) trace = c;
+    }
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[1024];
+        snprintf(text, sizeof text, BASE MODEL "training: {%s, max_steps: 4, batch_size: 16, target_train_accuracy: 0}\n"
+                 "curvature: {curvature_examples: all, track_every_steps: 2%s}\n", cases[i].training,
+                 cases[i].more ? ", trace_probes: 2" : "");
+        bench b = bench_open(text);
+        ss_record r = run(&b, 0, 0);
+        CU_ASSERT_EQUAL(isnan(r.sam_edge) == 0, cases[i].edge);
+        CU_ASSERT_EQUAL(isnan(r.trace) == 0, cases[i].more);
+        CU_ASSERT_EQUAL(r.measure_hvp_count, cases[i].more ? 2 : SS_UNKNOWN);
+        CU_ASSERT_EQUAL(isnan(r.measure_s) == 0, cases[i].more);
+        CU_ASSERT(isnan(r.measure_s) || (r.measure_s > 0 && r.measure_s <= r.curvature_s));
+        CU_ASSERT(r.track.n_rows == 3 || r.status == SS_DIVERGED);
+        for (size_t k = 0; k < r.track.n_rows && r.status == SS_DONE; k++) { /* not asked to be tracked: no trace */
+            const double *row = r.track.value + k * n_track;
+            CU_ASSERT(isnan(row[trace]) && (isnan(row[edge]) == 0) == cases[i].edge);
+            double g = row[9], formula = g / 0.1 * (sqrt(1 + 0.4 / (row[2] * g)) - 1);
+            if (cases[i].edge) SS_ASSERT_NEAR(row[edge], formula, 1e-6, 0);
+        }
+        ss_record_finish(&r);
+        bench_close(&b);
+    }
+}
+
 /* Memory for the Hessian decides what is computed anew, and neither a bit of the result nor which point it is. */
 static void test_curvature_memory(void)
 {
@@ -136,6 +173,37 @@ static void test_curvature_memory(void)
     }
     CU_ASSERT(first.track.n_rows == 2 && first.lambda_max > 0);
     ss_record_finish(&first);
+}
+
+/* How convolutions were computed depends on the examples per pass: of 2x2 images, eight make the difference. */
+static void test_convolutions(void)
+{
+    static const struct { const char *norm, *training, *curvature, *text; } cases[] = {
+        {"", "batch_size: 16", "curvature_examples: all", "im2col + position"},
+        {"", "batch_size: 4", "curvature_examples: 4", "2 im2col"},
+        {"", "batch_size: 4", "curvature_examples: 16", "2 im2col; curvature: im2col + position"},
+        {"", "batch_size: 16, micro_batch: 7", "curvature_examples: 16", "2 im2col"},
+        {"", "batch_size: 16, sam_rho: 0.1, sam_m: 4", "curvature_examples: 16", "2 im2col; curvature: im2col + position"},
+        {"batch_norm, ", "batch_size: full, ghost_batch: 4", "curvature_examples: all", "2 im2col"},
+        {"batch_norm, ", "batch_size: 16", "curvature_examples: all, curvature_ghost_batch: 4", "im2col + position; curvature: 2 im2col"},
+        {"batch_norm, ", "batch_size: 16", "curvature_examples: all, curvature_batch_norm: running, curvature_ghost_batch: 4",
+         "im2col + position"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[1024];
+        snprintf(text, sizeof text,
+                 "data: {dataset: synthetic, synthetic_size: 2, synthetic_channels: 16, synthetic_train: 32, synthetic_test: 8}\n"
+                 "model: {network: layers, layers: [conv2d: {units: 32, kernel: 3, padding: 1}, %srelu, "
+                 "conv2d: {units: 32, kernel: 3, padding: 1}, flatten, linear: 4]}\n"
+                 "training: {max_steps: 1, %s}\ncurvature: {curvature_max_hvp: 2, %s}\n", cases[i].norm, cases[i].training,
+                 cases[i].curvature);
+        bench b = bench_open(text);
+        ss_record r = run(&b, 0, 0);
+        CU_ASSERT_STRING_EQUAL(r.convolutions, cases[i].text);
+        if (strcmp(r.convolutions, cases[i].text) != 0) fprintf(stderr, "\n    %s: %s\n", cases[i].text, r.convolutions);
+        ss_record_finish(&r);
+        bench_close(&b);
+    }
 }
 
 /* What was measured on, where words and defaults hide it: examples, ghost batches. */
@@ -303,7 +371,7 @@ static void test_weights(void)
     ss_hessian *h = ss_hessian_create(net, data, &options, &error);
     ss_lambda lambda = {0};
     CU_ASSERT_EQUAL_FATAL(ss_weights_load(net, path, t->theta, t->stats, &error), 0);
-    CU_ASSERT_EQUAL(ss_measure(t, &s, h, NULL, &lambda, &error), 0);
+    CU_ASSERT_EQUAL(ss_measure(t, &s, h, NULL, NULL, &lambda, &error), 0);
     CU_ASSERT(lambda.lambda_max == r.lambda_max);
     ss_lambda_finish(&lambda);
     double loss, accuracy;
@@ -365,10 +433,11 @@ static void test_memory_peak(void)
 
 static const ss_case cases[] = {
     {"outcomes", test_outcomes},       {"deterministic", test_deterministic},
-    {"tracking", test_tracking},       {"tracking is harmless", test_tracking_is_harmless},
+    {"SAM's edge", test_sam_edge},    {"tracking", test_tracking},       {"tracking is harmless", test_tracking_is_harmless},
     {"interpolation", test_interpolation}, {"interrupted", test_interrupted},
     {"failures", test_failures},       {"weights", test_weights},
     {"weights that cannot be written", test_weights_unwritable}, {"peak of memory", test_memory_peak},
-    {"what curvature is measured on", test_curvature_examples}, {"memory for curvature", test_curvature_memory},
+    {"what curvature is measured on", test_curvature_examples},
+    {"how convolutions were computed", test_convolutions}, {"memory for curvature", test_curvature_memory},
 };
 SS_SUITE("app, trial", cases)

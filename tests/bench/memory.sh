@@ -1,12 +1,12 @@
 #!/bin/sh
 # memory.sh SHARPSWEEP [CASE...] - the memory that `plan` predicts, beside the peak that the same point has: within 20 %.
-# CASE: mlp, cnn, cnn-bn (these three by default), vgg11, vgg11-bn, and
+# CASE: mlp, cnn, cnn-bn, vectors (these four by default), vgg11, vgg11-bn, and
 #   full: a VGG-11 step over 10,000 images (batch_size: full) peaks hardly above one over 1,000: micro-batches bound it.
 # Prints a table; status 1 where a prediction is off or `full` needs more.
 set -eu
 case $1 in /*) program=$1 ;; *) program=$PWD/$1 ;; esac
 shift
-[ $# -gt 0 ] || set -- mlp cnn cnn-bn
+[ $# -gt 0 ] || set -- mlp cnn cnn-bn vectors
 dir=$(mktemp -d "${TMPDIR:-/tmp}/sharpsweep-memory-XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM
@@ -60,6 +60,10 @@ for case; do
     mlp*)
         job "$case" "network: mlp, batch_norm: $bn" "$grey, synthetic_train: 20000" 'max_steps: 3, batch_size: 128' \
             'curvature_examples: 10000' ;;
+    vectors) # much of everything that is as long as the weights
+        job "$case" 'network: mlp, widths: [2000, 2000]' "$grey, synthetic_train: 1000" \
+            'max_steps: 2, batch_size: full, micro_batch: 250, sam_rho: 0.05, sam_m: 500' \
+            'curvature_examples: 500, curvature_max_hvp: 3, interpolation_points: 2, track_every_steps: 1, eigenvalues: 2' ;;
     cnn*)
         job "$case" "network: cnn, batch_norm: $bn" "$grey, synthetic_train: 1000" 'max_steps: 2, batch_size: 128' \
             'curvature_examples: 500, curvature_max_hvp: 3' ;;

@@ -57,7 +57,7 @@ check() { # TEXT COMMAND...
 # Columns of a CSV by name, without the record's incidental ones: what must not depend on ranks, order or interruptions.
 results() { # FILE.h5
     "$program" show "$1" --csv | awk -F, '
-        NR == 1 {for (i = 1; i <= NF; i++) keep[i] = $i !~ /^(train_s|curvature_s|peak_memory_bytes|attempts|worker|host|finished)$/}
+        NR == 1 {for (i = 1; i <= NF; i++) keep[i] = $i !~ /^(train_s|curvature_s|measure_s|peak_memory_bytes|attempts|worker|host|finished)$/}
         {line = ""; for (i = 1; i <= NF; i++) if (keep[i]) line = line "," $i; print line}'
 }
 # column FILE.h5 NAME - one column of the CSV, without its head.

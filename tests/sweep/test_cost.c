@@ -5,7 +5,8 @@
 #include "../suite.h"
 
 static const ss_work_size work = {.macs_per_example = 1000, .n_parameters = 5000, .values_per_example = 100,
-                                  .deltas_per_example = 40, .n_train = 600, .n_test = 100};
+                                  .deltas_per_example = 40, .tangents_per_example = 80, .evaluated_together = 128,
+                                  .n_train = 600, .n_test = 100};
 
 static ss_settings settings(void)
 {
@@ -108,33 +109,106 @@ static void what_is_kept(void)
     }
 }
 
+/* 200 examples for curvature, batches of 100 of 600: what each measure adds, in products of 6.3 passes (all is kept). */
+static void measures_by_hand(void)
+{
+    static const double product = 6.3, gradient = 3, point = 2, loss = 1;
+    ss_settings base = settings();
+    ss_work_size w = work;
+    w.cache_bytes = 1e9;
+    const struct { const char *key, *value; double passes; } rows[] = {
+        {"trace_probes", "10", 200 * (10 * product + point)},
+        {"spectrum_probes", "3", 200 * (150 * product + point)},
+        {"smallest_eigenvalue", "true", 200 * (60 * product + point)},
+        {"gauss_newton", "true", 200 * (12 * product + point)},
+        {"adaptive_eigenvalue", "true", 200 * (12 * product + point)},
+        {"spherical_eigenvalue", "true", 200 * (12 * product + point)},
+        {"gradient_alignment", "true", 200 * (gradient + point)}, /* of one eigenvalue, measured at the iterate */
+        {"sharpness_rho", "0.1", 200 * (20 * gradient + loss + point)},
+        {"adaptive_rho", "0.1", 200 * (20 * gradient + loss + point)},
+        {"batch_sharpness_batches", "4", 400 * (gradient + point + product)},
+        {"batch_sharpness_batches", "40", 600 * (gradient + point + product)}, /* there are no more than six */
+        {"lambda_subsets", "2", 400 * (12 * product + point)}, /* as large as the Hessian's examples */
+        {"lambda_subsets", "6", 600 * (12 * product + point)},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ss_settings s = base;
+        double none = ss_cost_predict(&s, &w, 1000).curvature_s, with = by_hand(rows[i].passes, 0);
+        CU_ASSERT_EQUAL(ss_key_parse(ss_key_find(rows[i].key), rows[i].value, &s, NULL), 0);
+        SS_ASSERT_NEAR(ss_cost_predict(&s, &w, 1000).curvature_s - none, with, 1e-9, 0);
+        s.track_every_epochs = 5; /* twice; then the end: three times, but the spectrum */
+        none = ss_cost_predict(&s, &w, 1000).curvature_s;
+        s.track_measures = true;
+        bool spectrum = i == 1;
+        SS_ASSERT_NEAR(ss_cost_predict(&s, &w, 1000).curvature_s - none, spectrum ? 0 : 2 * with, 1e-9, 1e-6);
+    }
+    ss_settings s = base;
+    double none = ss_cost_predict(&s, &w, 1000).memory_bytes;
+    s.spectrum_probes = 1; /* keeps every vector of its 50 steps */
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &w, 1000).memory_bytes - none, 53 * 4 * 5000.0, 1e-9, 0);
+}
+
+static double bytes_of(const ss_settings *s, const ss_work_size *w) { return ss_cost_predict(s, w, 1e9).memory_bytes; }
+
+/* 600 training examples in batches of 100, 200 for curvature; micro-batches of 250. */
 static void memory(void)
 {
     ss_settings s = settings();
     ss_work_size w = work;
-    double base = ss_cost_predict(&s, &w, 1e9).memory_bytes;
+    double base = bytes_of(&s, &w);
     CU_ASSERT(base > 4 * w.n_parameters * 20 && base < 4 * w.n_parameters * 100 + 3e7);
-    s.eigenvalues = 11; /* 10 more pairs: 20 more vectors of the basis, 10 more eigenvectors */
-    SS_ASSERT_NEAR(ss_cost_predict(&s, &w, 1e9).memory_bytes - base, 30.0 * 4 * w.n_parameters, 1e-9, 0);
-    s = settings();
-    w.values_per_example += 1; /* in the trainer's micro-batch, the tangents and one micro-batch that the Hessian keeps */
-    SS_ASSERT_NEAR(ss_cost_predict(&s, &w, 1e9).memory_bytes - base, (250.0 + 200 + 200) * 4, 1e-9, 0);
+    w.values_per_example += 1; /* of the trainer's passes, which evaluations make 128, and the micro-batch that the Hessian keeps */
+    SS_ASSERT_NEAR(bytes_of(&s, &w) - base, (128.0 + 200) * 4, 1e-9, 0);
+    w = work;
+    w.tangents_per_example += 1;
+    SS_ASSERT_NEAR(bytes_of(&s, &w) - base, 200 * 4, 1e-9, 0);
+    w = work;
+    w.scratch_bytes = 1e6;
+    w.data_bytes = 12345;
+    SS_ASSERT_NEAR(bytes_of(&s, &w) - base, 1e6 + 12345, 1e-9, 0);
+    w = work;
+    s.micro_batch = 110; /* evaluations too keep to it; curvature's 200 are two batches, of which both are kept: there is room */
+    w.cache_bytes = 1e9;
+    SS_ASSERT_NEAR(bytes_of(&s, &w) - base, (110.0 - 128) * 400 + (110.0 - 200) * 320 + (2 * 110.0 - 200) * 400 + 12 * 5000, 1e-9, 0);
     s = settings();
     w = work;
     s.batch_size = SS_WORD;
-    base = ss_cost_predict(&s, &w, 1e9).memory_bytes;
-    s.batch_norm = true; /* then a ghost batch is together in memory, here all 600 of the training set; curvature has 200 */
-    SS_ASSERT_NEAR(ss_cost_predict(&s, &w, 1e9).memory_bytes - base, (600.0 - 250) * 100 * 4, 1e-9, 0);
-    s.batch_size = 100; /* ghost batches are no larger than batches: 100 twice, values and tangents, instead of 200 */
-    SS_ASSERT_NEAR(ss_cost_predict(&s, &w, 1e9).memory_bytes - base, 2 * (100.0 - 200) * 100 * 4, 1e-9, 0);
-    s = settings();
+    base = bytes_of(&s, &w);
+    s.batch_norm = true; /* then a ghost batch is together in memory, here all 600 of the training set, in one pass; curvature has 200 */
+    SS_ASSERT_NEAR(bytes_of(&s, &w) - base, (600.0 - 250) * 100 * 4 - 12.0 * 5000, 1e-9, 0);
+    s.batch_size = 100; /* ghost batches are no larger than batches: of 100 for the Hessian instead of 200, but two */
+    base = bytes_of(&s, &w);
+    s.batch_norm = false;
+    SS_ASSERT_NEAR(bytes_of(&s, &w) - base, 100.0 * (80 + 100) * 4 - 12 * 5000, 1e-9, 0);
     s.curvature_examples = SS_WORD; /* 600 examples in micro-batches of 250; then all kept, and the cache's limit */
-    double one = ss_cost_predict(&s, &w, 1e9).memory_bytes;
+    double one = bytes_of(&s, &w);
     w.cache_bytes = 1e9; /* three micro-batches, of which the last is not full */
-    SS_ASSERT_NEAR(ss_cost_predict(&s, &w, 1e9).memory_bytes - one, (3 * 250.0 - 250) * 100 * 4, 1e-9, 0);
-    w = work;
-    w.data_bytes = 12345;
-    SS_ASSERT_NEAR(ss_cost_predict(&s, &w, 1e9).memory_bytes - one, 12345, 1e-9, 0);
+    SS_ASSERT_NEAR(bytes_of(&s, &w) - one, (3 * 250.0 - 250) * 100 * 4, 1e-9, 0);
+}
+
+/* Vectors as long as the weights: what each setting adds to them, in ss_real and in double. */
+static void memory_of_vectors(void)
+{
+    static const struct { int64_t batch, micro, eigenvalues, interpolation, track; double rho; int64_t m, real, sums; } rows[] = {
+        {100, 250, 11, 0, SS_WORD, 0, SS_WORD, 30, 0}, /* 10 more pairs: 20 vectors of the basis, 10 eigenvectors */
+        {100, 250, 1, 0, SS_WORD, 0.1, SS_WORD, 1, 0}, /* SAM's perturbed point */
+        {100, 250, 1, 0, SS_WORD, 0.1, 50, 2, 3},      /* in groups: their sums, and one pass's share */
+        {SS_WORD, 250, 1, 0, SS_WORD, 0, SS_WORD, 1, 1}, /* micro-batches */
+        {SS_WORD, 600, 1, 0, SS_WORD, 0, SS_WORD, 0, 0},
+        {100, 250, 1, 8, SS_WORD, 0, SS_WORD, 5, 0},   /* between two iterates */
+        {100, 250, 2, 8, SS_WORD, 0, SS_WORD, 9, 0},
+        {100, 250, 1, 0, 1, 0, SS_WORD, 1, 0},
+    };
+    ss_work_size w = {.n_parameters = 1000, .n_train = 600, .n_test = 100};
+    ss_settings s = settings();
+    double base = bytes_of(&s, &w);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        s = settings();
+        s.batch_size = rows[i].batch, s.micro_batch = rows[i].micro, s.eigenvalues = rows[i].eigenvalues;
+        s.interpolation_points = rows[i].interpolation, s.track_every_steps = rows[i].track;
+        s.sam_rho = rows[i].rho, s.sam_m = rows[i].m;
+        SS_ASSERT_NEAR(bytes_of(&s, &w) - base, 1000.0 * (double)(4 * rows[i].real + 8 * rows[i].sums), 1e-9, 0);
+    }
 }
 
 struct span { size_t n; double cost[8]; int n_ranks; double expected; };
@@ -172,10 +246,12 @@ static void makespan(void)
 }
 
 static const ss_case cases[] = {
+    {"measures by hand", measures_by_hand},
     {"training by hand", training_by_hand},
     {"effort needs a target", effort_needs_a_target},
     {"curvature grows as it should", curvature_grows_as_it_should},
     {"memory", memory},
+    {"memory of vectors", memory_of_vectors},
     {"what is kept", what_is_kept},
     {"makespan", makespan},
 };

@@ -24,6 +24,19 @@ static const struct bad bads[] = {
     {"model:\n  \tnetwork: mlp\n", "job.yaml:2:3: a tab in the indentation"},
     {"model: \x01\n", "job.yaml:1:8: control character 0x01"},
     {"model:\n  network: \xff\n", "job.yaml:2:12: byte 0xff is not UTF-8"},
+    /* escapes bring in what the file's own bytes may not: cut at a NUL, the value would be another */
+    {"model:\n  network: \"mlp\\0junk\"\n", "job.yaml:2:12: control character 0x00 (an escape such as \\0); remove it"},
+    {"model:\n  network: \"mlp\\u0000\"\n", "job.yaml:2:12: control character 0x00"},
+    {"model:\n  \"network\\0x\": mlp\n", "job.yaml:2:3: control character 0x00"},
+    {"\"model\\0\":\n  network: mlp\n", "job.yaml:1:1: control character 0x00"},
+    {"model: {widths: [16, \"8\\0\"]}\n", "job.yaml:1:22: control character 0x00"},
+    {"model:\n  network: layers\n  layers: [\"relu\\0\"]\n", "job.yaml:3:12: control character 0x00"},
+    {"model:\n  network: layers\n  layers: [{linear: {\"units\\0\": 3}}]\n", "job.yaml:3:22: control character 0x00"},
+    {"grid:\n  \"seed\\0\": [1]\n", "job.yaml:2:3: control character 0x00"},
+    {"grid:\n  activation: [relu, \"tanh\\0\"]\n", "job.yaml:2:22: control character 0x00"},
+    {"grid:\n  seed: [1, 2]\nexclude: [{\"seed\\0\": 1}]\n", "job.yaml:3:12: control character 0x00"},
+    {"sweep:\n  output: \"a\\0.h5\"\n", "job.yaml:2:11: control character 0x00"},
+    {"sweep:\n  output: \"a\\e.h5\"\n", "job.yaml:2:11: control character 0x1b"},
     {"# \xc3\xa9\xc3\n", "job.yaml:1:4: byte 0xc3 is not UTF-8"},
     {"# \xc0\xaf\n", "job.yaml:1:3: byte 0xc0 is not UTF-8"},
     {"# \xed\xa0\x80\n", "job.yaml:1:3: byte 0xed is not UTF-8"},
@@ -90,7 +103,9 @@ static const struct bad bads[] = {
      "of at least 0 (s)"},
     {"sweep: {checkpoint_interval_s: often}\n", "job.yaml:1:32: checkpoint_interval_s: 'often'"},
     {"sweep: {crash_retries: -1}\n", "job.yaml:1:24: crash_retries: '-1' is too small; expected an integer from 0 to 100"},
-    {"sweep: {trial_memory_mib: some}\n", "job.yaml:1:27: trial_memory_mib: 'some'"},
+    {"sweep: {trial_memory: some}\n", "job.yaml:1:23: trial_memory: 'some' is not a number of bytes"},
+    {"sweep: {trial_memory: 700}\n", "job.yaml:1:23: trial_memory: '700' is too small"},
+    {"sweep: {trial_memory_mib: 700}\n", "unknown key in section sweep; nearest known key is trial_memory"},
     {"sweep: {worker_silence_s: 0}\n", "job.yaml:1:27: worker_silence_s: '0' is too small; expected a number greater than 0"},
     {"grid: {trial_silence_s: [1, 2]}\n", "trial_silence_s"},
     {"sweep: {progress_s: 0}\n", "job.yaml:1:21: progress_s: '0' is too small; expected a number greater than 0 (s)"},
@@ -190,6 +205,21 @@ static const struct bad bads[] = {
     {"curvature: {interpolation_points: 1}\n", "job.yaml:1:13: interpolation_points 1 interpolates nothing"},
     {"curvature: {eigenvalues: 10, curvature_max_hvp: 9}\n",
      "job.yaml:1:13: eigenvalues 10 is more than curvature_max_hvp 9"},
+    {"curvature: {trace_probes: 1}\n", "job.yaml:1:13: trace_probes 1 has no standard error; expected 0 (no trace) or 2 and"},
+    {"curvature: {batch_sharpness_batches: 1}\n", "job.yaml:1:13: batch_sharpness_batches 1 has no standard error"},
+    {"curvature: {lambda_subsets: 1}\n", "lambda_subsets: '1' is too small; expected an integer from 2 to 1000000000 (subsets), "
+     "or none"},
+    {"curvature: {lambda_subsets: 513, curvature_examples: all}\ndata: {dataset: synthetic}\n",
+     "job.yaml:1:13: lambda_subsets 513 is more than the 512 training examples"},
+    {"curvature: {curvature_examples: 100, sharpness_rho: 0.1, sharpness_m: 101}\n",
+     "job.yaml:1:58: sharpness_m 101 is more than the 100 examples of the Hessian; lower it, or write sharpness_m: all"},
+    {"curvature: {spherical_eigenvalue: true}\n", "job.yaml:1:13: spherical_eigenvalue needs batch_norm: true"},
+    {"model: {batch_norm: true}\ncurvature: {spherical_eigenvalue: true, curvature_batch_norm: running}\n",
+     "job.yaml:2:13: spherical_eigenvalue needs curvature_batch_norm: batch; with running statistics"},
+    {"curvature: {track_measures: true}\n", "job.yaml:1:13: track_measures: true needs track_every_epochs or track_every_steps"},
+    {"curvature: {sharpness_rho: -0.1}\n", "sharpness_rho: '-0.1' is too small; expected a number of at least 0"},
+    {"curvature: {spectrum_steps: 1}\n", "spectrum_steps: '1' is too small; expected an integer from 2 to 1000 (products)"},
+    {"curvature: {gauss_newton: 1}\n", "gauss_newton: '1' is not a truth value; expected true or false"},
     {"model: {network: layers}\n", "job.yaml:1:9: network: layers needs the list `layers:` in section model"},
     {"model: {layers: [relu]}\n", "job.yaml:1:9: layers: needs `network: layers`, and network is mlp"},
     {"model: {layers: [relu]}\ngrid: {network: [mlp, cnn]}\n", "job.yaml:1:9: layers: needs `network: layers`"},
@@ -221,7 +251,7 @@ static const char whole[] =
     "  zip:\n    - {dropout: [0, 0.5], weight_decay: [0.1, 0]}\n"
     "  exclude:\n    - {batch_size: full, learning_rate: [0.01, 0.1]}\n    - {dropout: 0.5, seed: 1}\n"
     "sweep: {seeds: 2, output: out/x.h5, progress_s: 1.5, checkpoint_interval_s: 300, threads: 2, save_weights: true,\n"
-    "  crash_retries: 4, timeout_retries: 5, memory_retries: 6, trial_memory_mib: 700, trial_time_limit_s: 8,\n"
+    "  crash_retries: 4, timeout_retries: 5, memory_retries: 6, trial_memory: 700M, trial_time_limit_s: 8,\n"
     "  trial_silence_s: 9, worker_silence_s: 10, stop_grace_s: 11}\n";
 
 static void good_job(void)
@@ -236,7 +266,7 @@ static void good_job(void)
     CU_ASSERT_EQUAL(job->progress_s, 1.5);
     CU_ASSERT_EQUAL(job->checkpoint_interval_s, 300);
     CU_ASSERT(job->crash_retries == 4 && job->timeout_retries == 5 && job->memory_retries == 6);
-    CU_ASSERT(job->trial_memory_mib == 700 && job->trial_time_limit_s == 8 && job->trial_silence_s == 9);
+    CU_ASSERT(job->trial_memory == 700 * 1048576 && job->trial_time_limit_s == 8 && job->trial_silence_s == 9);
     CU_ASSERT(job->worker_silence_s == 10 && job->stop_grace_s == 11);
     CU_ASSERT_EQUAL(job->time_limit_s, 0);
     CU_ASSERT_EQUAL(job->n_axes, 5);

@@ -57,7 +57,27 @@ static void every_identity_key_counts(void)
     CU_ASSERT_STRING_NOT_EQUAL(id, other);
 }
 
+/* Keys that came later change no identity until they are used, whoever spells their defaults out. */
+static void optional_keys_at_their_defaults(void)
+{
+    static const char text[] = "curvature: {trace_probes: 0, spectrum_steps: 50, sharpness_m: all, lambda_subsets: none,"
+                               " gauss_newton: false, track_measures: false, sharpness_rho: 0.0}\n";
+    char id[SS_ID_BYTES], other[SS_ID_BYTES];
+    ss_settings s;
+    ss_settings_default(&s);
+    ss_point_identify(&s, "abc", id);
+    ss_job *job = ss_job_parse(text, "job.yaml", NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(job);
+    ss_point_identify(&job->settings, "abc", other);
+    CU_ASSERT_STRING_EQUAL(id, other);
+    job->settings.trace_probes = 2;
+    ss_point_identify(&job->settings, "abc", other);
+    CU_ASSERT_STRING_NOT_EQUAL(id, other);
+    ss_job_destroy(job);
+}
+
 static const ss_case cases[] = {
+    {"optional keys at their defaults", optional_keys_at_their_defaults},
     {"known answer", known_answer},
     {"every identity key counts", every_identity_key_counts},
 };

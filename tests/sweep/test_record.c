@@ -23,9 +23,12 @@ static void fill(ss_record *r)
     r->n_eigenvalues = 3;
     r->eigenvalue = ss_alloc(3, sizeof *r->eigenvalue);
     for (int i = 0; i < 3; i++) r->eigenvalue[i] = 3.25 - i;
-    double row[16];
+    r->trace = 17.5; /* other measures stay unknown */
+    r->measure_hvp_count = 40;
+    double row[32];
+    for (int e = 0; e < 9; e++) CU_ASSERT_EQUAL(ss_series_append(&r->spectrum, (double[]){e - 2.5, 1 / 9.0}), 0);
     for (int e = 0; e < 40; e++) {
-        for (int c = 0; c < 16; c++) row[c] = c == 3 ? (double)NAN : e + c / 16.0;
+        for (int c = 0; c < 32; c++) row[c] = c == 3 ? (double)NAN : e + c / 16.0;
         CU_ASSERT_EQUAL(ss_series_append(&r->history, row), 0);
         if (e % 3 == 0) CU_ASSERT_EQUAL(ss_series_append(&r->track, row), 0);
     }
@@ -62,7 +65,7 @@ static void starts_unknown(void)
         CU_ASSERT_EQUAL(v, SS_UNKNOWN);
         n_integers++;
     }
-    CU_ASSERT_EQUAL(n_integers, 11);
+    CU_ASSERT_EQUAL(n_integers, 12);
     CU_ASSERT_EQUAL(r.attempts, 0);
     CU_ASSERT_STRING_EQUAL(r.data_digest, "");
     CU_ASSERT_EQUAL(r.status, SS_PENDING);
@@ -87,12 +90,64 @@ static void round_trip(void)
     CU_ASSERT_EQUAL(b.history.n_rows, 40);
     CU_ASSERT_EQUAL(b.track.n_rows, 14);
     CU_ASSERT_EQUAL(b.eigenvalue[2], 1.25);
+    CU_ASSERT(b.trace == 17.5 && b.measure_hvp_count == 40 && isnan(b.trace_error) && isnan(b.sam_edge));
+    CU_ASSERT(b.spectrum.n_rows == 9 && b.spectrum.value[2 * 8] == 5.5);
     CU_ASSERT_EQUAL_FATAL(ss_record_encode(&b, &again, &m, NULL), 0);
     CU_ASSERT(n == m && memcmp(bytes, again, n) == 0);
     ss_free(bytes);
     ss_free(again);
     ss_record_finish(&a);
     ss_record_finish(&b);
+}
+
+static bool has(const unsigned char *bytes, size_t n, const char *word)
+{
+    return memmem(bytes, n, word, strlen(word)) != NULL;
+}
+
+/* A million points without measures take no more room than before there were any; so do columns of tracked rows. */
+static void unknown_measures_take_no_bytes(void)
+{
+    size_t n, n_before, n_fields, n_track, trace = 0, edge = 0;
+    unsigned char *bytes, *before;
+    ss_record a, b;
+    double row[32];
+    const ss_field *f = ss_record_fields(&n_fields), *track = ss_track_fields(&n_track);
+    for (size_t c = 0; c < 32; c++) row[c] = c < n_track && track[c].key ? (double)NAN : 1;
+    for (size_t c = 0; c < n_track; c++) {
+        if (strcmp(track[c].name, "trace") == 0) trace = c;
+        if (strcmp(track[c].name, "sam_edge") == 0) edge = c;
+    }
+    ss_record_init(&a);
+    CU_ASSERT_EQUAL(ss_series_append(&a.track, row), 0);
+    CU_ASSERT_EQUAL_FATAL(ss_record_encode(&a, &before, &n_before, NULL), 0);
+    for (size_t i = 0; i < n_fields; i++) CU_ASSERT_EQUAL(has(before, n_before, f[i].name), f[i].key == NULL);
+    CU_ASSERT(!has(before, n_before, "spectrum"));
+    row[edge] = 0.5;
+    CU_ASSERT_EQUAL(ss_series_append(&a.track, row), 0);
+    CU_ASSERT_EQUAL_FATAL(ss_record_encode(&a, &bytes, &n, NULL), 0);
+    CU_ASSERT(n == n_before + 8 * 10 + 1 + strlen("sam_edge") + 2 * 8 && has(bytes, n, "sam_edge"));
+    CU_ASSERT_EQUAL_FATAL(ss_record_decode(bytes, n, &b, NULL), 0);
+    CU_ASSERT(ss_record_same(&a, &b) && isnan(b.track.value[edge]) && b.track.value[n_track + edge] == 0.5);
+    CU_ASSERT(isnan(b.track.value[n_track + trace]));
+    ss_free(bytes);
+    ss_free(before);
+    ss_record_finish(&a);
+    ss_record_finish(&b);
+}
+
+/* Keys and fields are columns of one file. */
+static void names_do_not_clash(void)
+{
+    size_t n_fields, n_keys;
+    const ss_field *f = ss_record_fields(&n_fields);
+    const ss_key *key = ss_keys(&n_keys);
+    for (size_t i = 0; i < n_fields; i++) {
+        CU_ASSERT_PTR_NULL(ss_key_find(f[i].name));
+        bool known = !f[i].key || strcmp(f[i].key, SS_ANY_MEASURE) == 0 || ss_key_find(f[i].key);
+        CU_ASSERT(known);
+    }
+    for (size_t k = 0; k < n_keys; k++) CU_ASSERT(!key[k].optional || key[k].identity);
 }
 
 static void same_looks_past_incidental_fields(void)
@@ -122,6 +177,13 @@ static void same_looks_past_incidental_fields(void)
     b.track.n_rows--;
     CU_ASSERT_FALSE(ss_record_same(&a, &b));
     b.track.n_rows++;
+    b.spectrum.value[1] = 0.5;
+    CU_ASSERT_FALSE(ss_record_same(&a, &b));
+    b.spectrum.value[1] = a.spectrum.value[1];
+    b.measure_hvp_count++;
+    CU_ASSERT_FALSE(ss_record_same(&a, &b));
+    b.measure_hvp_count--;
+    CU_ASSERT(ss_record_same(&a, &b));
     b.eigenvalue[1] = NAN;
     CU_ASSERT_FALSE(ss_record_same(&a, &b));
     ss_record_finish(&a);
@@ -334,7 +396,7 @@ static void memory_gone(void)
         ss_alloc_fail_after(-1);
         ss_record_finish(&b);
     }
-    CU_ASSERT_EQUAL(tries, 4); /* eigenvalues, history, track */
+    CU_ASSERT_EQUAL(tries, 5); /* eigenvalues, history, track */
     ss_alloc_fail_after(0);
     ss_series s = {.n_columns = 1};
     double row = 0;
@@ -348,6 +410,8 @@ static const ss_case cases[] = {
     {"tables describe the struct", tables_describe_the_struct},
     {"starts unknown", starts_unknown},
     {"round trip", round_trip},
+    {"unknown measures take no bytes", unknown_measures_take_no_bytes},
+    {"names do not clash", names_do_not_clash},
     {"same looks past incidental fields", same_looks_past_incidental_fields},
     {"truncated at every byte", truncated_at_every_byte},
     {"flipped bits never crash", flipped_bits_never_crash},

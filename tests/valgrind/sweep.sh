@@ -12,7 +12,10 @@ model:
   layers: [{conv2d: {units: 4, kernel: 3, padding: 1}}, relu, {max_pool: 2}, flatten, {linear: 8}, tanh, {linear: 4}]
 data: {dataset: synthetic, synthetic_train: 24, synthetic_test: 8}
 training: {max_epochs: 2, target_train_accuracy: 0, batch_size: 12, momentum: 0.9}
-curvature: {curvature_examples: all, curvature_max_hvp: 6, eigenvalues: 2, track_every_epochs: 1}
+curvature: {curvature_examples: all, curvature_max_hvp: 6, eigenvalues: 2, track_every_epochs: 1, track_measures: true,
+  trace_probes: 2, spectrum_probes: 1, spectrum_steps: 2, smallest_eigenvalue: true, gauss_newton: true, sharpness_rho: 0.1,
+  adaptive_eigenvalue: true, spherical_eigenvalue: true, gradient_alignment: true, adaptive_rho: 0.1, sharpness_steps: 2,
+  batch_sharpness_batches: 2, lambda_subsets: 2}
 sweep: {save_weights: true}
 grid: {batch_norm: [false, true], sam_rho: [0, 0.05], dropout: [0.2]}
 JOB
