@@ -3,12 +3,15 @@
 
 PACKAGES_BUILD="gcc libc6-dev pkg-config meson ninja-build git libopenmpi-dev openmpi-bin libopenblas-dev liblapacke-dev
     libhdf5-dev libyaml-dev zlib1g-dev libcunit1-dev dataset-fashion-mnist"
+# What `sharpsweep report` needs; a sweep runs without.
+PACKAGES_REPORT="python3-h5py python3-scipy python3-matplotlib"
 PACKAGES_TEST="clang valgrind procps"
 # A private SLURM, and MPICH beside Open MPI: tests/slurm.
 PACKAGES_SLURM="slurm-wlm munge mpich libmpich-dev"
 # Independent witnesses: where they cannot be had, the tests that need them are skipped by name.
 PACKAGES_WITNESS="python3-torch python3-scipy python3-mpi4py python3-h5py python3-xarray python3-netcdf4 python3-h5netcdf
-    python3-matplotlib netcdf-bin hdf5-tools python3-jsonschema python3-yaml shellcheck util-linux libclang-rt-14-dev"
+    python3-matplotlib netcdf-bin hdf5-tools python3-jsonschema python3-yaml shellcheck util-linux libclang-rt-14-dev
+    man-db mandoc bash-completion environment-modules chromium"
 
 packages_missing() {
     for package; do

@@ -8,6 +8,8 @@ results=results/quickstart.h5
 
 # shellcheck disable=SC2086
 packages_install $PACKAGES_BUILD
+# shellcheck disable=SC2086
+packages_try $PACKAGES_REPORT
 if [ ! -f build/build.ninja ]; then
     echo "configuring build/ (release)"
     meson setup build --buildtype=release >build.log 2>&1 || { cat build.log >&2; exit 1; }
@@ -35,5 +37,6 @@ echo
 echo "Results: $results"
 echo "  build/sharpsweep show $results --csv      every column"
 echo "  build/sharpsweep status $results          progress and failures"
+echo "  build/sharpsweep report $results -o results/report    figures and verdicts"
 echo "  python3 -c 'import xarray; print(xarray.open_dataset(\"$results\"))'"
 exit "$status"

@@ -43,6 +43,7 @@ typedef struct ss_command {
 } ss_command;
 
 const ss_command *ss_command_find(const char *name);
+const ss_command *ss_commands(size_t *n); /* all of them */
 /* The whole program but for MPI_Init and MPI_Finalize. */
 int ss_app_main(int argc, char **argv);
 /* 0 and the command's arguments; 1: help was printed; -1 and error. Further files move to the front of argv: out->more. */
@@ -68,6 +69,8 @@ int ss_cmd_reference(const ss_arguments *arguments, ss_error *error);
 /* ---- where results go --------------------------------------------------------------------------------------------- */
 /* Word for batch scripts, whole or not at all: "running PROCESS HOST", in the end "STATUS WHY". NULL: nowhere. */
 void ss_status_file_begin(const char *path);
+/* -1 where that would be the job, the results file (either may be NULL) or what lies beside it. */
+int ss_status_file_check(const char *path, const char *job, const char *results, ss_error *error);
 void ss_status_file_end(const char *path, int status, const char *why);
 /* -o, else the job's output, else NAME.h5 beside the job file; ss_free it. */
 char *ss_results_path(const ss_job *job, const char *option, ss_error *error);
@@ -85,6 +88,7 @@ int ss_process_feed(const char *const *argv, const char *text);            /* th
 
 /* ---- signals: SIGINT, SIGTERM and SIGUSR1 ask for a stop; a second SIGINT kills ------------------------------------- */
 void ss_signals_catch(void);
+void ss_signals_endure(void);     /* a sweep outlives whoever read its output (EPIPE) and a limit on files (EFBIG) */
 bool ss_signal_came(void);
 
 /* ---- provenance ----------------------------------------------------------------------------------------------------- */

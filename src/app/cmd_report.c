@@ -12,7 +12,8 @@
 
 enum { MOST_FILES = 1000 };
 
-/* Where findings.py lies: SHARPSWEEP_ANALYSIS, where it was installed, or beside a build folder of the sources. */
+/* Where findings.py lies: SHARPSWEEP_ANALYSIS, installed with this program, which may have been moved, or in the sources, for
+ * a program in its build folder; last where it was to be installed, because another version may lie there. */
 static int find_script(char out[PATH_MAX], ss_error *error)
 {
     const char *named = getenv("SHARPSWEEP_ANALYSIS");
@@ -20,9 +21,10 @@ static int find_script(char out[PATH_MAX], ss_error *error)
     ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
     program[n > 0 ? n : 0] = '\0';
     if ((slash = strrchr(program, '/'))) *slash = '\0';
-    const char *const folder[] = {named ? named : "", SS_DATA_DIR "/analysis", program, program};
-    static const char *const tail[] = {"", "", "/../share/sharpsweep/analysis", "/../analysis"};
-    for (size_t i = 0; i < 4; i++) {
+    const char *const sources = strcmp(program, SS_BUILD_DIR) == 0 ? SS_SOURCE_DIR "/analysis" : "";
+    const char *const folder[] = {named ? named : "", program, sources, program, SS_DATA_DIR "/analysis"};
+    static const char *const tail[] = {"", "/../share/sharpsweep/analysis", "", "/../analysis", ""};
+    for (size_t i = 0; i < sizeof folder / sizeof *folder; i++) {
         if (!folder[i][0]) continue;
         int length = snprintf(out, PATH_MAX, "%s%s/findings.py", folder[i], tail[i]);
         if (length > 0 && length < PATH_MAX && access(out, R_OK) == 0) return 0;

@@ -5,13 +5,19 @@
 #include "app.h"
 #include "table.h"
 
-/* After the axes; `digits` of %g, 0: as it is written in the file; negative: decimals. */
+/* After the axes, as far as the file has them; `digits` of %g, 0: as it is written in the file; negative: decimals. */
 static const struct { const char *name, *head; int digits; } shown[] = {
     {"status", "status", 0},          {"lambda_max", "lambda_max", 5},      {"lambda_residual", "residual", 2},
     {"lambda_converged", "converged", 0}, {"train_accuracy", "train_acc", 4}, {"test_accuracy", "test_acc", 4},
     {"epochs", "epochs", 0},          {"train_s", "train_s", -2},
+    /* FIRST_MEASURE and on */
+    {"lambda_min", "lambda_min", 4},  {"gauss_newton_lambda_max", "gauss_newton", 4}, {"trace", "trace", 4},
+    {"trace_error", "+-", 2},         {"sam_edge", "sam_edge", 4},      {"sharpness", "sharpness", 4},
+    {"adaptive_sharpness", "adaptive", 4}, {"adaptive_lambda_max", "adaptive_lambda", 4},
+    {"spherical_sharpness", "spherical", 4}, {"batch_sharpness", "batch_sharp", 4}, {"batch_sharpness_error", "+-", 2},
+    {"alignment", "alignment", 3},    {"subset_lambda_mean", "subset_lambda", 4}, {"subset_lambda_deviation", "+-", 2},
 };
-enum { N_SHOWN = sizeof shown / sizeof *shown };
+enum { N_SHOWN = sizeof shown / sizeof *shown, FIRST_MEASURE = 8 };
 
 static int fill_axes(const ss_results *r, ss_table *table, ss_error *error)
 {
@@ -48,18 +54,28 @@ static int fill_cell(const ss_results *r, size_t i, size_t k, const ss_column *c
     return ss_table_set(table, i, c, error, "%s", column->text[i]);
 }
 
+/* Column k of the list; NULL where the file has none, or it is a measure that no point has. */
+static const ss_column *column_to_show(const ss_results *r, size_t k)
+{
+    const ss_column *column = ss_results_column(r, shown[k].name);
+    bool known = k < FIRST_MEASURE;
+    for (size_t i = 0; column && i < r->n && !known; i++) known = column->number && !isnan(column->number[i]);
+    return known ? column : NULL;
+}
+
 static int show_table(const ss_results *r, ss_error *error)
 {
     ss_table table = {0};
-    size_t n_axes = 0, c;
+    size_t n_axes = 0, n_shown = 0, c;
     int rc = -1;
     for (size_t k = 0; k < r->n_columns; k++) n_axes += r->column[k].is_axis;
-    if (ss_table_init(&table, n_axes + N_SHOWN, r->n, error)) return -1;
+    for (size_t k = 0; k < N_SHOWN; k++) n_shown += column_to_show(r, k) != NULL;
+    if (ss_table_init(&table, n_axes + n_shown, r->n, error)) return -1;
     if (fill_axes(r, &table, error)) goto done;
     c = n_axes;
     for (size_t k = 0; k < N_SHOWN; k++) {
-        const ss_column *column = ss_results_column(r, shown[k].name);
-        if (!column) continue;    /* an older file */
+        const ss_column *column = column_to_show(r, k);
+        if (!column) continue;
         table.head[c] = shown[k].head;
         table.right[c] = k > 0;
         for (size_t i = 0; i < r->n; i++)

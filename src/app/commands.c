@@ -56,8 +56,10 @@ static const ss_option verify_options[] = {
     {"repair", 0, NULL, "repair what can be repaired"},
     {0},
 };
-static const ss_option reference_options[] = {
+static const ss_option reference_options[] = { /* cmd_reference.c counts on their order */
     {"schema", 0, NULL, "the JSON Schema that editors use, in place of the table of keys"},
+    {"man", 0, "PAGE", "a manual page: 1 (the program) or 5 (the job file), as in `sharpsweep reference --man 5 | man -l -`"},
+    {"completion", 0, NULL, "what bash completes: `source <(sharpsweep reference --completion)` in ~/.bashrc"},
     {0},
 };
 
@@ -98,9 +100,16 @@ static const ss_command commands[] = {
      "one); what a verdict means stands in analysis/README.md.\n",
      report_options, ss_cmd_report, false, true},
     {"verify", "RESULTS.h5", "Check a results file and its journal", NULL, verify_options, ss_cmd_verify, false, false},
-    {"reference", NULL, "Print the reference of all job keys", NULL, reference_options, ss_cmd_reference, false, false},
+    {"reference", NULL, "Print the reference of all job keys, or a manual page", NULL, reference_options, ss_cmd_reference,
+     false, false},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+const ss_command *ss_commands(size_t *n)
+{
+    *n = N_COMMANDS;
+    return commands;
+}
 
 const ss_command *ss_command_find(const char *name)
 {
@@ -167,7 +176,7 @@ int ss_app_main(int argc, char **argv)
     if (ss_farm_rank() != 0) return SS_EXIT_OK; /* rank 0 speaks for all, and its status is the sweep's */
     if (error.text[0]) {
         fprintf(stderr, "sharpsweep: %s\n", error.text);
-    } else if (fflush(stdout) || ferror(stdout)) {
+    } else if ((fflush(stdout) || ferror(stdout)) && errno != EPIPE) { /* a reader who has left is no fault of the results */
         fprintf(stderr, "sharpsweep: cannot write to standard output: %s\n", strerror(errno));
         if (status == SS_EXIT_OK) status = SS_EXIT_ERROR;
     }

@@ -1,5 +1,7 @@
 /* paths.c - where results go, and word of how a run ended. */
 #include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,6 +44,36 @@ int ss_make_folder_of(const char *path, ss_error *error)
     }
     ss_free(folder);
     return rc;
+}
+
+/* The one name of a file that may not exist yet; false: its folder does not either. */
+static bool resolve(const char *path, char out[PATH_MAX])
+{
+    char folder[PATH_MAX], real[PATH_MAX];
+    if (realpath(path, out)) return true;
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    int n = slash ? snprintf(folder, sizeof folder, "%.*s", (int)(name - path), path) : snprintf(folder, sizeof folder, ".");
+    if (n < 0 || n >= PATH_MAX || !realpath(folder, real)) return false;
+    n = snprintf(out, PATH_MAX, "%s/%s", strcmp(real, "/") == 0 ? "" : real, name);
+    return n > 0 && n < PATH_MAX;
+}
+
+static int check_apart(const char *path, const char *other, const char *ending, ss_error *error)
+{
+    char one[PATH_MAX], name[PATH_MAX], two[PATH_MAX];
+    int n = snprintf(name, sizeof name, "%s%s", other, ending);
+    if (n < 0 || n >= PATH_MAX || !resolve(path, one) || !resolve(name, two) || strcmp(one, two) != 0) return 0;
+    return ss_fail(error, "--status-file %s: would overwrite %s; name another file", path, name);
+}
+
+int ss_status_file_check(const char *path, const char *job, const char *results, ss_error *error)
+{
+    static const char *const endings[] = {"", ".journal", ".stop"};
+    if (!path) return 0;
+    if (job && check_apart(path, job, "", error)) return -1;
+    for (size_t i = 0; results && i < sizeof endings / sizeof *endings; i++)
+        if (check_apart(path, results, endings[i], error)) return -1;
+    return 0;
 }
 
 static void write_status(const char *path, const char *line)

@@ -11,17 +11,22 @@ if [ "$(id -u)" -eq 0 ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
 cd "$root" || exit 1
-commands=$(sed -n '/^```sh$/,/^```$/p' README.md | sed -n 's/^\(jobs\/[^#]*\|mpirun[^#]*\|tests\/[^#]*\).*/\1/p' | sed 's/ *$//')
-check "the README shows three commands" [ "$(echo "$commands" | wc -l)" -eq 3 ]
-echo "$commands" | grep -v '^tests/run.sh' >"$dir/commands"
-check "two of them are run here" [ "$(wc -l <"$dir/commands")" -eq 2 ]
+sed -n '/^```sh$/,/^```$/p' README.md | sed '/^```/d; s/ *#.*//' >"$dir/shown"
+check "the README shows six commands" [ "$(wc -l <"$dir/shown")" -eq 6 ]
+# tests/run.sh runs this; install.sh installs.
+grep -vxE 'tests/run.sh|meson (setup|install) .*' "$dir/shown" >"$dir/commands"
+check "three of them are run here" [ "$(wc -l <"$dir/commands")" -eq 3 ]
+if ! /usr/bin/python3 -c 'import h5py, scipy, matplotlib' 2>/dev/null; then
+    echo "skipped: the README's report: Python's h5py, scipy or matplotlib is missing"
+    sed -i '/ report /d' "$dir/commands"
+fi
 while read -r line; do
     n_checks=$((n_checks + 1))
     sh -c "$line" >"$dir/out" 2>"$dir/err" </dev/null || (cd "$dir" && fail "$line: status $?")
+    case $line in mpirun*) grep -q 'points were finished already' "$dir/out" || fail "$line: begins anew" ;; esac
 done <"$dir/commands"
 results=results/quickstart.h5
 cd "$dir" || exit 1
-has out 'points were finished already'
 ln -s "$root/results" results
 ln -s "$root/jobs" jobs
 run 0 plan jobs/quickstart.yaml -o $results --ranks 3
@@ -41,15 +46,37 @@ check "curvature of saved weights: $got, recorded ${lambda#* }" \
     awk -v a="$got" -v b="${lambda#* }" 'BEGIN {d = a - b; if (d < 0) d = -d; exit !(d <= 1e-6 * b)}'
 run 0 reference
 run 0 reference --schema
-for job in jobs/*.yaml; do
-    case $job in
-    *edge-of-stability*)
-        if [ ! -d "${SHARPSWEEP_DATA:-/nonexistent}/cifar-10-batches-bin" ]; then
-            echo "skipped: plan of $job: CIFAR-10 is not in SHARPSWEEP_DATA"
-            continue
-        fi
-        ;;
-    esac
+# Every job file: of those that the README names, of their folders.
+for job in jobs/*.yaml jobs/*/*.yaml; do
+    if grep -q '^ *dataset: cifar' "$job" && [ ! -d "${SHARPSWEEP_DATA:-/nonexistent}/cifar-10-batches-bin" ]; then
+        echo "skipped: plan of $job: CIFAR-10 is not in SHARPSWEEP_DATA"
+        continue
+    fi
     run 0 plan "$job" -o "$dir/none.h5"
 done
+for name in $(grep -o 'jobs/[a-z0-9/-]*\.yaml' "$root/README.md" | grep -vx jobs/x.yaml | sort -u); do check "$name is there" [ -f "$name" ]; done
+
+# One's own data: the README's Python on arrays, its job on what that writes.
+if /usr/bin/python3 -c 'import numpy' 2>/dev/null; then
+    mkdir own && cd own || exit 1
+    sed -n '/^```python$/,/^```$/p' "$root/README.md" | sed '/^```/d' >convert.py
+    sed -n '/^```yaml$/,/^```$/p' "$root/README.md" | sed '/^```/d' >job.yaml
+    /usr/bin/python3 - <<'PYTHON'
+import numpy as np
+rng = np.random.default_rng(0)
+for split, n in ("train", 1200), ("test", 50):
+    y = np.arange(n) % 10
+    x = rng.integers(0, 100, (n, 10, 8))
+    x[np.arange(n), y, :] += 150
+    np.save(f"x_{split}.npy", x)
+    np.save(f"y_{split}.npy", y)
+PYTHON
+    check "the README's Python runs" /usr/bin/python3 convert.py
+    run 0 run job.yaml -o own.h5
+    has out '18 of 18 points finished'
+    check "images and labels are what they were" [ "$(column own.h5 train_accuracy | awk '$1 >= 0.99' | wc -l)" -ge 12 ]
+    check "all images are there: $(column own.h5 n_train | sort -u)" [ "$(column own.h5 n_train | sort -u)" = 1200 ]
+else
+    echo "skipped: the README's conversion of data: Python's numpy is missing"
+fi
 finish

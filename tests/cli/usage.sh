@@ -6,7 +6,7 @@
 run 0 --version
 has out "sharpsweep 0."
 run 0 --help
-for command in run plan status show curvature merge submit where verify reference; do
+for command in run plan status show curvature merge submit where report verify reference; do
     has out "  $command "
     cp out all
     run 0 "$command" --help
@@ -45,6 +45,8 @@ bad 'merge needs the files to be joined' merge out.h5
 bad '--ranks 0: a whole number' submit job.yaml --ranks 0
 bad 'curvature needs --weights FILE' curvature job.yaml
 bad 'reference takes no file' reference job.yaml
+bad '--man 7: 1 (the program) or 5 (the job file)' reference --man 7
+bad '--schema, --man and --completion are given together' reference --schema --completion
 for command in run plan; do
     run 2 "$command" missing.yaml
     has err missing.yaml
@@ -85,6 +87,30 @@ has out '"learning_rate"'
 if command -v python3 >/dev/null 2>&1; then
     check "the schema is JSON" python3 -c 'import json; json.load(open("out"))'
 fi
+# Where word of a run's end must not go.
+small_job job.yaml 3 '[0.1]' 1
+mkdir results
+ln -s results link
+for file in job.yaml a.h5 ./a.h5 "$dir/a.h5.journal" a.h5.stop; do
+    run 2 run job.yaml -o a.h5 --status-file "$file"
+    has err "--status-file $file: would overwrite"
+done
+sed 's/progress_s: 1/output: results\/b.h5/' job.yaml >named.yaml # known only when the job is read
+run 2 run named.yaml --status-file link/b.h5
+has err 'would overwrite results/b.h5'
+run 2 run named.yaml --slice 1/2 --status-file results/b.slice-1-of-2.h5
+has err 'would overwrite results/b.slice-1-of-2.h5'
+check "nothing is written" [ "$(ls results | wc -l)$(ls a.h5* 2>/dev/null)" = 0 ]
+run 0 run job.yaml -o a.h5 --status-file word
+check "the word is there" grep -q '^0 ' word
+# A slice without points.
+run 0 run job.yaml --slice 3/64
+has out 'nothing to do: slice 3/64 of the 2 points has none of them'
+run 0 run job.yaml -o a.h5 --slice 1/2
+has out 'slice 1/2 of the 2 points has only points that the whole has finished'
+# A program in its build folder finds its sources' analysis/, wherever that folder is. (Python finds no results file.)
+run 2 report none.h5
+lacks err 'nor beside this program'
 if [ -w /dev/full ]; then
     n_checks=$((n_checks + 1))
     "$program" reference >/dev/full 2>err && fail "a full standard output passes unnoticed"

@@ -36,7 +36,7 @@ $long"
 long=$(awk '/^[a-z].*\)$/ && !/;/ {name = $0; start = FNR} /^}/ {if (start && FNR - start > 60) print FILENAME ":" start ": " FNR - start " lines: " name; start = 0}' src/*/*.c)
 [ -z "$long" ] || fault "functions longer than 60 lines:
 $long"
-python=$(find . -name '*.py' -not -path './analysis/*' -not -path './build*' -not -path './.git/*')
+python=$(find . -name '*.py' -not -path './analysis/*' -not -path './slurm/spack/*' -not -path './build*' -not -path './.git/*')
 [ -z "$python" ] || fault "Python outside analysis/: $python"
 found 'paths of a machine' '/(home|root|work)/[a-z]' $(find src include tests jobs slurm analysis README.md meson.build -type f \( -name '*.[ch]' -o -name '*.sh' -o -name '*.py' -o -name '*.md' -o -name '*.y*ml' -o -name meson.build -o -name '*.sbatch' \) | grep -v '^tests/style/house.sh$')
 echo "$faults faults"
