@@ -31,11 +31,12 @@ $2
 END
     chmod +x "$1"
 }
-fake hangs 'echo 3 >"$file"; sleep 300'
+fake hangs 'echo 3 >"$file"; echo "$OMP_WAIT_POLICY $OMP_NUM_THREADS $OPENBLAS_NUM_THREADS" >threads; sleep 300'
 SWEEP_PROGRAM=$dir/hangs SWEEP_LAUNCHER=none submit "$scripts/sweep.sbatch" job.yaml
 wait_end "$id" 30
 ended_with "$id" 3
 log_has "$id" 'the sweep has ended, but none does not: ended by force'
+check "threads wait without spinning, as many as SLURM gave" [ "$(cat threads)" = "passive 1 1" ]
 
 # A launcher that ends before rank 0: the next run waits for it, or it would find the results locked.
 fake lingers 'setsid sleep 300 & echo "running $! $(uname -n)" >"$file"; echo $! >>lingering; exit 1'
@@ -43,7 +44,7 @@ SWEEP_PROGRAM=$dir/lingers SWEEP_LAUNCHER=none SWEEP_HANG_S=1 submit "$scripts/s
 wait_end "$id" 60
 ended_with "$id" 75
 log_has "$id" 'none has ended, but rank 0 does not: ended by force'
-for pid in $(cat lingering); do check "a rank 0 is left" gone "$pid"; done
+for pid in $(cat lingering); do check "a rank 0 is left" wait_for 50 gone "$pid"; done # until it is reaped
 
 fake waits 'sleep 300' # as ranks do where one has died while starting
 SWEEP_PROGRAM=$dir/waits SWEEP_LAUNCHER=none SWEEP_START_S=1 SWEEP_REQUEUE=no submit "$scripts/sweep.sbatch" job.yaml
