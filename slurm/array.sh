@@ -5,7 +5,7 @@
 #   slurm/array.sh SLICES JOB.yaml [RESULTS.h5 [options of sbatch, for each task]]
 #
 # Points that RESULTS.h5 has already are not computed again, so that a grid that has grown is a matter of the same command.
-# Prints the numbers of the two jobs. SWEEP_SCRIPT: another script than sweep.sbatch, such as one that
+# Prints the numbers of the two jobs. The second is given the array's account, partition, QOS, cluster and reservation. SWEEP_SCRIPT: another script than sweep.sbatch, such as one that
 # `sharpsweep submit --dry-run` wrote. The knobs of sweep.sbatch are taken from the environment.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -27,7 +27,31 @@ else
     results=$("$program" where -- "$job")
 fi
 export SWEEP_SLICES="$slices"
+
+# What says where a job may run holds for the merge too; how many tasks and how long does not.
+shared=()
+take_shared() { # OPTIONS of sbatch
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --account=* | --partition=* | --qos=* | --clusters=* | --reservation=* | -[ApqM]?*) shared+=("$1") ;;
+        --account | --partition | --qos | --clusters | --reservation | -[ApqM])
+            [ $# -ge 2 ] || return 0 # sbatch will say it
+            shared+=("$1" "$2")
+            shift
+            ;;
+        esac
+        shift
+    done
+}
+mapfile -t written < <(sed -n 's/^#SBATCH \(--[a-z]*=[^ ]*\) *$/\1/p' "$script")
+take_shared ${written+"${written[@]}"}
+take_shared "$@" # the later of two wins, as for the script
 array=$(sbatch --parsable --array="1-$slices" --output=%x-%A-%a.log "$@" "$script" "$job" "$results")
 array=${array%%;*} # ID;CLUSTER
-merge=$(sbatch --parsable --dependency="afterany:$array" "$here/merge.sbatch" "$job" "$results" "$slices")
-echo "array $array: $slices slices of $job; job ${merge%%;*} merges them into $results"
+echo "array $array: $slices slices of $job" # first of all: whatever becomes of the merge, it runs now
+merge=$(sbatch --parsable --dependency="afterany:$array" ${shared+"${shared[@]}"} "$here/merge.sbatch" "$job" "$results" "$slices") || {
+    echo "array.sh: the job that merges the slices is refused; when array $array has ended: sbatch ${shared[*]-}" \
+        "$here/merge.sbatch $job $results $slices" >&2
+    exit 1
+}
+echo "job ${merge%%;*} merges them into $results"

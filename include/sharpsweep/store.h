@@ -27,9 +27,12 @@ typedef struct ss_provenance {    /* becomes root attributes */
  * beside an existing results file is made again from it. Keeps pointers to job and grid. */
 ss_store *ss_store_open(const char *path, const ss_job *job, const ss_grid *grid, const ss_provenance *provenance,
                         ss_error *error);
-/* -1 and the same sentence where open would refuse this job because of what the results hold; touches nothing. */
+/* -1 and the same sentence where open would refuse this job because of what the results hold or where they lie; touches
+ * nothing. */
 int ss_store_check(const char *path, const ss_job *job, const ss_grid *grid, const ss_provenance *provenance, ss_error *error);
 bool ss_store_exists(const char *path); /* a results file, or a journal alone */
+/* The file itself that a name means, which may be a link to it; journal and weights lie beside the file. */
+int ss_store_resolve(const char *path, char *out, size_t out_bytes, ss_error *error);
 bool ss_store_is_finished(const ss_store *store, size_t point); /* done, diverged or epoch_limit; failed ones run again */
 ss_status ss_store_status(const ss_store *store, size_t point); /* of its latest record; pending: it has none */
 int64_t ss_store_attempts(const ss_store *store, size_t point); /* times it was started before, over all runs */
@@ -40,7 +43,8 @@ int ss_store_keep(ss_store *store, size_t point, const ss_record *record, ss_err
 int ss_store_sample(ss_store *store, size_t most, void (*take)(void *ctx, const ss_settings *s, const ss_record *record),
                     void *ctx, ss_error *error);
 /* For whoever writes nothing for a while (start, keep and refresh do it too): is the journal, deleted or replaced by somebody
- * else, to be put back, or is the sweep theirs now (-1)? Cheap. */
+ * else, to be put back, or is the sweep theirs now (-1)? Then all that was finished is in a journal of its own, and the error
+ * names the `sharpsweep merge` that joins it to the results. Cheap. */
 int ss_store_guard(ss_store *store, ss_error *error);
 /* Rebuilds the HDF5 file if that keeps rebuilding under 2 % of the time; `now` forces it. */
 int ss_store_refresh(ss_store *store, bool now, ss_error *error);
@@ -83,7 +87,7 @@ int ss_store_verify(const char *path, bool repair, void (*say)(void *ctx, const 
 /* Joins results files of one job and the same data (slices of its grid, computed by several allocations) into `out`, made
  * anew or, where it is there already, with its own points first. Refused, nothing changed: other settings outside the axes or
  * other data (the difference is shown), a file that is being written, a finished point with two different results. Weights
- * files come along. */
+ * files come along. Of a file whose journal has lost its end, both are read. */
 typedef struct ss_merged {
     size_t n_points, n_finished, n_failed;
     size_t n_agreed;              /* finished in more than one file */

@@ -56,6 +56,7 @@ int ss_store_check(const char *path, const ss_job *job, const ss_grid *grid, con
     ss_resume r = {.path = real, .job = job, .grid = grid, .provenance = provenance, .ids = ids};
     int rc = ids ? 0 : ss_fail(error, "no memory for %zu points", ss_grid_count(grid));
     if (rc == 0) rc = ss_results_resolve(path, real, error);
+    if (rc == 0) rc = ss_place_check(path, real, error);
     if (rc == 0) rc = ss_resume_identify(grid, provenance, ids, error);
     if (rc == 0) rc = check_existing(&r, error);
     ss_free(ids);

@@ -138,22 +138,32 @@ static void leave_out_unused(ss_frame *f, const ss_table *t)
     }
 }
 
-/* Nodes that any finished point may have: probes times steps. The index does not hold their number: entries are what they
- * were before there were spectra, so that earlier programs read them. */
-static size_t most_nodes(const ss_table *t)
+/* Is there a record that may hold a spectrum? */
+static bool may_have_spectrum(const ss_table *t, const ss_row *row)
 {
-    const ss_key *probes = ss_key_find("spectrum_probes"), *steps = ss_key_find("spectrum_steps");
-    size_t most = 0;
-    ss_settings s;
-    if (!ss_table_uses(t, probes)) return 0;
-    ss_settings_default(&s);
-    for (size_t i = 0; i < t->n_rows; i++) {
-        const char *p = ss_table_value(t, &t->row[i], probes->name), *k = ss_table_value(t, &t->row[i], steps->name);
-        if (t->row[i].offset == 0 || ss_key_parse(probes, p, &s, NULL) || ss_key_parse(steps, k, &s, NULL)) continue;
-        size_t n = (size_t)s.spectrum_probes * (size_t)s.spectrum_steps;
-        if (n > most) most = n;
+    const char *probes = ss_table_value(t, row, "spectrum_probes");
+    return row->offset != 0 && probes && strcmp(probes, "0") != 0;
+}
+
+static bool any_spectrum(const ss_table *t)
+{
+    size_t i = 0;
+    if (!ss_table_uses(t, ss_key_find("spectrum_probes"))) return false;
+    while (i < t->n_rows && !may_have_spectrum(t, &t->row[i])) i++;
+    return i < t->n_rows;
+}
+
+int ss_frame_fit_spectra(ss_frame *f, const ss_table *t, ss_journal *j, ss_error *error)
+{
+    ss_record r;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && f->spectrum.n_rows > 0 && i < t->n_rows; i++) {
+        if (!may_have_spectrum(t, &t->row[i])) continue;
+        rc = ss_table_record(t, j, &t->row[i], &r, error);
+        if (rc == 0 && r.spectrum.n_rows > f->spectrum.n_rows) f->spectrum.n_rows = r.spectrum.n_rows;
+        ss_record_finish(&r);
     }
-    return most;
+    return rc;
 }
 
 ss_frame *ss_frame_of_table(const ss_table *t, ss_error *error)
@@ -170,7 +180,7 @@ ss_frame *ss_frame_of_table(const ss_table *t, ss_error *error)
         if (r->n_track > f->track.n_rows) f->track.n_rows = r->n_track;
         if (r->n_eigenvalues > f->n_eigenvalues) f->n_eigenvalues = r->n_eigenvalues;
     }
-    f->spectrum.n_rows = most_nodes(t);
+    f->spectrum.n_rows = any_spectrum(t);
     leave_out_unused(f, t);
     return f;
 }

@@ -53,6 +53,9 @@ ss_frame *ss_frame_create(uint32_t n_axes, const char *const *axis, uint32_t n_f
                           ss_error *error);
 /* With the table's largest series, and without what its jobs have never asked for: measures, optional settings. */
 ss_frame *ss_frame_of_table(const ss_table *t, ss_error *error);
+/* The same for spectra, whose lengths the records alone say: the index's entries are what they were before there were any, so
+ * that earlier programs read them. */
+int ss_frame_fit_spectra(ss_frame *f, const ss_table *t, ss_journal *j, ss_error *error);
 void ss_frame_destroy(ss_frame *f);
 int ss_frame_allocate(ss_frame *f, size_t capacity, bool with_series, ss_error *error);
 size_t ss_frame_row_bytes(const ss_frame *f);            /* of the widest matrix */

@@ -214,9 +214,15 @@ static int64_t count_of(const ss_results_file *f, size_t member, size_t i)
 int ss_import_record(const ss_results_file *f, size_t i, ss_record *r, ss_error *error)
 {
     const ss_frame *frame = f->frame;
+    size_t n_fields;
     ss_record_init(r);
-    for (size_t k = 0; k < frame->n_variables; k++)
-        if (frame->variable[k].source == SS_FROM_FIELD && f->variable[k] >= 0) get_field(&frame->variable[k], i, r);
+    for (size_t k = 0; k < frame->n_variables; k++) {
+        const ss_variable *v = &frame->variable[k];
+        if (v->source != SS_FROM_FIELD) continue;
+        size_t number = (size_t)(v->field - ss_record_fields(&n_fields));
+        if (f->variable[k] >= 0) get_field(v, i, r);
+        else r->absent[number / 64] |= (uint64_t)1 << (number % 64); /* an earlier program's file */
+    }
     if (r->status < 0 || r->status >= SS_N_STATUS || r->stop_reason < 0 || r->stop_reason >= SS_N_STOP)
         return ss_fail(error, "row %zu: status %lld or stop_reason %lld is unknown", frame->first + i, (long long)r->status,
                        (long long)r->stop_reason);

@@ -249,6 +249,20 @@ failed:
     return NULL;
 }
 
+/* An empty file of the journal's name may be another process's that is about to begin it (see revive): whoever has its lock
+ * is first. Returns a descriptor that holds it until it is closed, or -1. */
+static int hold_empty(const char *path, ss_error *error)
+{
+    struct flock first = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+    struct stat st;
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return ss_fail(error, "%s: %s", path, strerror(errno));
+    bool taken = fcntl(fd, F_SETLK, &first) && (errno == EACCES || errno == EAGAIN); /* else: a file system without locks */
+    if (!taken && fstat(fd, &st) == 0 && st.st_size == 0) return fd;
+    close(fd);
+    return ss_fail(error, "%s: was just begun by another process; only one sweep may write a results file", path);
+}
+
 /* A link fails where the name is taken, so that of two processes that both begin a sweep one loses cleanly. */
 int ss_journal_publish(ss_journal *j, bool replace, ss_error *error)
 {
@@ -259,16 +273,44 @@ int ss_journal_publish(ss_journal *j, bool replace, ss_error *error)
     dot = strrchr(path, '.');       /* .PID */
     if (dot) *dot = '\0';
     if (fsync(j->fd)) return ss_fail(error, "%s: fsync: %s", path, strerror(errno));
-    replace = replace || (access(path, F_OK) == 0 && !ss_journal_exists(path));
-    if (!replace && link(j->path, path) == 0) {
+    int rc = 0, empty = -1;
+    if (access(path, F_OK) == 0 && !ss_journal_exists(path) && (empty = hold_empty(path, error)) < 0) return -1;
+    replace = replace || empty >= 0;
+    if (!replace && link(j->path, path) == 0)
         unlink(j->path);
-    } else if (!replace && errno == EEXIST) {
-        return ss_fail(error, "%s: was just made by another process; only one sweep may write a results file", path);
-    } else if ((!replace && access(path, F_OK) == 0) || rename(j->path, path)) { /* also: file systems without links */
-        return ss_fail(error, "%s: cannot be made: %s", path, strerror(errno));
-    }
+    else if (!replace && errno == EEXIST && ss_place_is_dangling(path))
+        rc = ss_place_fail_link(path, error);
+    else if (!replace && errno == EEXIST)
+        rc = ss_fail(error, "%s: was just made by another process; only one sweep may write a results file", path);
+    else if ((!replace && access(path, F_OK) == 0) || rename(j->path, path)) /* also: file systems without links */
+        rc = ss_fail(error, "%s: cannot be made: %s", path, strerror(errno));
+    if (empty >= 0) close(empty);
+    if (rc) return -1;
     strcpy(j->path, path);
     return ss_folder_sync(path, error);
+}
+
+static int copy_entries(const ss_journal *from, ss_journal *to, const char *path, ss_error *error)
+{
+    unsigned char bytes[16384];
+    while (to->end < from->end) {
+        size_t left = from->end - to->end < sizeof bytes ? (size_t)(from->end - to->end) : sizeof bytes;
+        ssize_t n = pread(from->fd, bytes, left, (off_t)to->end);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return ss_fail(error, "%s: cannot be copied: %s", from->path, n == 0 ? "it was cut" : strerror(errno));
+        if (write_all(to->fd, bytes, (size_t)n, to->end))
+            return ss_fail(error, "%s: cannot be written: %s", path, strerror(errno));
+        to->end += (uint64_t)n;
+    }
+    return 0;
+}
+
+ss_journal *ss_journal_copy(const ss_journal *j, const unsigned char *uuid, const char *path, ss_error *error)
+{
+    ss_journal *copy = ss_journal_create(path, uuid, error);
+    if (copy && copy_entries(j, copy, path, error) == 0 && ss_journal_publish(copy, false, error) == 0) return copy;
+    ss_journal_close(copy);
+    return NULL;
 }
 
 static ss_journal_state read_header(ss_journal *j, ss_error *error)
@@ -331,6 +373,11 @@ ss_journal *ss_journal_open(const char *path, bool writable, ss_error *error)
     return NULL;
 }
 
+int ss_journal_is_held(ss_journal *j, ss_error *error)
+{
+    return ss_lock_is_held(j) ? 1 : measure(j, error);
+}
+
 ss_journal *ss_journal_scratch(ss_error *error)
 {
     ss_journal *j = new_journal("journal in memory", error);
@@ -355,7 +402,10 @@ ss_journal *ss_journal_revive(const char *path, const unsigned char *uuid, ss_er
     if (!j) return NULL;
     j->writable = true;
     int rc = name_it(j, uuid, error) || open_file(j, error) || ss_lock_take(j, error) || measure(j, error) ? -1 : 0;
-    if (rc == 0 && j->end > 0)
+    struct stat own, named;       /* by now another file may have been renamed to its place, see publish */
+    bool ours = rc == 0 && fstat(j->fd, &own) == 0 && stat(path, &named) == 0 && own.st_ino == named.st_ino
+                && own.st_dev == named.st_dev;
+    if (rc == 0 && (j->end > 0 || !ours))
         rc = ss_fail(error, "%s: was just begun by another process; only one sweep may write a results file", path);
     if (rc == 0 && write_header(j, error) == 0) return j;
     ss_journal_close(j);

@@ -33,6 +33,8 @@ int ss_journal_path(const char *results, char out[SS_PATH_BYTES], ss_error *erro
  * already. Closing an unpublished one removes it. uuid NULL: a new random one. */
 ss_journal *ss_journal_create(const char *path, const unsigned char *uuid, ss_error *error);
 int ss_journal_publish(ss_journal *j, bool replace, ss_error *error);
+/* All entries of j in a journal of that uuid, published at `path` and locked. */
+ss_journal *ss_journal_copy(const ss_journal *j, const unsigned char *uuid, const char *path, ss_error *error);
 /* For a writer, takes the lock or says who holds it. For a reader, never disturbs a writer. Not ours, a newer version, a
  * damaged header: error. */
 ss_journal *ss_journal_open(const char *path, bool writable, ss_error *error);
@@ -63,6 +65,13 @@ void ss_journal_forget(ss_journal_mark *mark);
 /* Writes one entry, in one write; sync: it is on the disk when this returns. On failure nothing was appended. */
 int ss_journal_append(ss_journal *j, ss_entry_kind kind, const ss_bytes *payload, bool sync, ss_error *error);
 
+/* 1: by a writer; 0, and measured again: the last one may have written until just before it ended; -1: error. */
+int ss_journal_is_held(ss_journal *j, ss_error *error);
+
+/* place.c */
+bool ss_place_is_dangling(const char *path);           /* a symbolic link that leads to nothing */
+int ss_place_fail_link(const char *path, ss_error *error); /* -1 and the sentence of it */
+
 /* lock.c: one writer per journal, by a POSIX record lock on its first byte. It dies with its process, is not inherited by
  * forked trials and works across the nodes of a shared file system. */
 int ss_lock_take(ss_journal *j, ss_error *error);      /* -1: "... is being written by process 12 on node3 since ..." */
@@ -73,5 +82,6 @@ bool ss_lock_is_held(const ss_journal *j);             /* by any process, this o
 /* Is the writer's file still the one under its name? One that was deleted is put back with all it held; -1: it was replaced or
  * cut by somebody else, so nothing may be written any more. */
 int ss_lock_guard(ss_journal *j, ss_error *error);
+bool ss_lock_is_cut(const ss_journal *j);
 
 #endif

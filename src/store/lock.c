@@ -97,29 +97,30 @@ bool ss_lock_is_held(const ss_journal *j)
 /* Under the journal's name again, with a lock of its own; fails where another run has taken the name. */
 static int put_back(ss_journal *j, ss_error *error)
 {
-    ss_journal *copy = ss_journal_create(j->path, j->uuid, error);
-    unsigned char bytes[16384];
-    int rc = copy ? 0 : -1;
-    for (uint64_t at = 0; rc == 0 && at < j->end;) {
-        ssize_t n = pread(j->fd, bytes, j->end - at < sizeof bytes ? (size_t)(j->end - at) : sizeof bytes, (off_t)at);
-        if (n <= 0 || pwrite(copy->fd, bytes, (size_t)n, (off_t)at) != n)
-            rc = ss_fail(error, "%s: was deleted, and cannot be written again: %s", j->path,
-                         n == 0 ? "it was cut" : strerror(errno));
-        else at += (uint64_t)n;
+    ss_error why = {{0}};
+    ss_journal *copy = ss_journal_copy(j, j->uuid, j->path, &why);
+    if (!copy) {
+        size_t n = strlen(j->path);
+        bool named = strncmp(why.text, j->path, n) == 0 && strncmp(why.text + n, ": ", 2) == 0; /* once is enough */
+        return ss_fail(error, "%s: was deleted while this run was writing it, and cannot be put back: %s%s", j->path,
+                       named ? "it " : "", named ? why.text + n + 2 : why.text);
     }
-    if (rc == 0) rc = ss_journal_publish(copy, false, error);
-    if (rc == 0) {
-        int fd = j->fd;
-        ss_lock_forget(j);
-        j->fd = copy->fd;         /* its place in the list of writers is of the descriptor */
-        copy->fd = -1;
-        close(fd);
-        ss_lock_note(j);
-        ss_log(SS_LOG_WARNING, "%s: was deleted while this run was writing it, and is made again; to begin a sweep anew, stop "
-               "it first", j->path);
-    }
+    int fd = j->fd;
+    ss_lock_forget(j);
+    j->fd = copy->fd;             /* its place in the list of writers is of the descriptor */
+    copy->fd = -1;
+    close(fd);
+    ss_lock_note(j);
+    ss_log(SS_LOG_WARNING, "%s: was deleted while this run was writing it, and is made again; to begin a sweep anew, stop "
+           "it first", j->path);
     ss_journal_close(copy);
-    return rc;
+    return 0;
+}
+
+bool ss_lock_is_cut(const ss_journal *j)
+{
+    struct stat own;
+    return fstat(j->fd, &own) == 0 && (uint64_t)own.st_size < j->end;
 }
 
 int ss_lock_guard(ss_journal *j, ss_error *error)
@@ -127,8 +128,7 @@ int ss_lock_guard(ss_journal *j, ss_error *error)
     struct stat own, named;
     if (fstat(j->fd, &own)) return ss_fail(error, "%s: %s", j->path, strerror(errno));
     if ((uint64_t)own.st_size < j->end)
-        return ss_fail(error, "%s: was cut short by somebody else while this run was writing it; the results file is as it was",
-                       j->path);
+        return ss_fail(error, "%s: was cut short by somebody else while this run was writing it", j->path);
     if (stat(j->path, &named)) return errno == ENOENT ? put_back(j, error) : ss_fail(error, "%s: %s", j->path, strerror(errno));
     if (named.st_dev == own.st_dev && named.st_ino == own.st_ino) return 0;
     return ss_fail(error, "%s: was replaced by somebody else while this run was writing it; only one sweep may write a results "

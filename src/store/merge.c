@@ -27,32 +27,33 @@ static int read_file_alone(ss_merge *m, ss_merge_input *in, ss_error *error)
 
 static int read_journal(ss_merge_input *in, const char *journal_path, ss_error *error)
 {
-    size_t n_lacking = 0;
     in->journal = ss_journal_open(journal_path, false, error);
     if (!in->journal) return -1;
-    if (!in->is_target && ss_lock_is_held(in->journal))
+    int held = in->is_target ? 0 : ss_journal_is_held(in->journal, error);
+    if (held < 0) return -1;
+    if (held)
         return ss_fail(error, "%s: is being written by a running sweep; merge when it has ended, or stop it (touch %s.stop)",
                        in->path, in->path);
     if (ss_table_replay(in->table, in->journal, &in->replay, NULL, NULL, error) ||
-        ss_resume_check_file(in->path, in->table, in->journal, &n_lacking, error))
+        ss_resume_check_file(in->path, in->table, in->journal, &in->n_lacking, error))
         return -1;
-    if (n_lacking)
-        return ss_fail(error, "%s: its journal has lost %zu rows that it holds; run `sharpsweep verify --repair` on it first",
-                       in->path, n_lacking);
+    if (in->n_lacking)
+        ss_log(SS_LOG_WARNING, "%s: its journal has lost %zu rows that it holds; they are taken from it", in->path,
+               in->n_lacking);
     return 0;
 }
 
-static int open_input(ss_merge *m, const char *path, ss_merge_input *in, ss_error *error)
+static int open_input(ss_merge *m, const char *path, bool file_alone, ss_merge_input *in, ss_error *error)
 {
     char journal_path[SS_PATH_BYTES];
     in->table = ss_table_create(error);
     if (!in->table || ss_results_resolve(path, in->path, error) || ss_journal_path(in->path, journal_path, error)) return -1;
     in->is_target = strcmp(in->path, m->path) == 0;
-    bool has_journal = ss_journal_exists(journal_path);
+    bool has_journal = !file_alone && ss_journal_exists(journal_path);
     if (!has_journal && access(in->path, F_OK))
         return ss_fail(error, "%s: there is neither a results file nor its journal", path);
     if (has_journal ? read_journal(in, journal_path, error) : read_file_alone(m, in, error)) return -1;
-    return in->table->n_rows ? 0 : ss_fail(error, "%s: holds no point", path);
+    return in->table->n_rows || in->n_lacking ? 0 : ss_fail(error, "%s: holds no point", path);
 }
 
 /* ---- points that both hold -------------------------------------------------------------------------------------- */
@@ -100,11 +101,10 @@ static int disagree(const ss_merge *m, const ss_merge_input *in, const ss_row *r
     snprintf(a, sizeof a, "one thing");
     snprintf(b, sizeof b, "another");
     for (size_t i = 0; i < n; i++) {
-        if (field[i].incidental) continue;
+        if (ss_record_field_agrees(&field[i], ours, theirs)) continue;
         char x[80], y[80];
         field_text(&field[i], ours, x, sizeof x);
         field_text(&field[i], theirs, y, sizeof y);
-        if (strcmp(x, y) == 0) continue;
         what = field[i].name;
         memcpy(a, x, sizeof a);
         memcpy(b, y, sizeof b);
@@ -115,15 +115,17 @@ static int disagree(const ss_merge *m, const ss_merge_input *in, const ss_row *r
                    m->origin[m->from[ss_table_find(m->table, row->id)]], b, in->path);
 }
 
-/* Both have it finished: the same, bit for bit, or there is something to be found out first. */
-static int compare_records(ss_merge *m, ss_merge_input *in, const ss_row *row, const ss_row *have, ss_error *error)
+/* Both have it finished: the same, bit for bit, as far as both programs knew the fields, or there is something to be found out
+ * first. *fuller: the input's program knew more of them. */
+static int compare_records(ss_merge *m, ss_merge_input *in, const ss_row *row, const ss_row *have, bool *fuller, ss_error *error)
 {
     ss_record ours, theirs;
     ss_record_init(&theirs);
     int rc = ss_table_record(m->table, m->journal, have, &ours, error);
     if (rc == 0) rc = ss_table_record(in->table, in->journal, row, &theirs, error);
-    if (rc == 0 && !ss_record_same(&ours, &theirs)) rc = disagree(m, in, row, &ours, &theirs, error);
+    if (rc == 0 && !ss_record_agrees(&ours, &theirs)) rc = disagree(m, in, row, &ours, &theirs, error);
     m->n_agreed += rc == 0;
+    *fuller = rc == 0 && ss_record_lacks(&ours, &theirs) && !ss_record_lacks(&theirs, &ours);
     ss_record_finish(&ours);
     ss_record_finish(&theirs);
     return rc;
@@ -164,7 +166,9 @@ static int copy_done(ss_merge *m, ss_merge_input *in, const ss_entry *e, uint32_
     if (row->offset != e->offset) return 0; /* a later attempt counts */
     if (ours >= 0 && ss_row_is_finished(&m->table->row[ours])) {
         if (!ss_row_is_finished(row)) return 0;
-        return compare_records(m, in, row, &m->table->row[ours], error);
+        bool fuller;
+        if (compare_records(m, in, row, &m->table->row[ours], &fuller, error)) return -1;
+        if (!fuller) return 0;
     }
     if (append_numbered(m, e, done.job + shift, error) || note_origins(m, input, error)) return -1;
     m->from[ss_table_find(m->table, done.id)] = input;
@@ -226,14 +230,26 @@ static int copy_input(ss_merge *m, ss_merge_input *in, uint16_t input, ss_error 
 
 /* ---- all of it -------------------------------------------------------------------------------------------------- */
 
-static int add_input(ss_merge *m, const char *path, uint16_t input, ss_error *error)
+static int add_half(ss_merge *m, const char *path, bool file_alone, uint16_t input, size_t *n_lacking, ss_error *error)
 {
     ss_merge_input in = {0};
-    int rc = open_input(m, path, &in, error);
+    int rc = open_input(m, path, file_alone, &in, error);
     if (rc == 0) rc = ss_merge_check(m, &in, error);
     if (rc == 0) rc = copy_input(m, &in, input, error);
+    *n_lacking = in.n_lacking;
     close_input(&in);
     return rc;
+}
+
+/* By its journal, and by the file too where the journal has lost something that the file holds. */
+static int add_input(ss_merge *m, const char *path, uint16_t input, ss_error *error)
+{
+    size_t n_lacking, n_agreed;
+    if (add_half(m, path, false, input, &n_lacking, error)) return -1;
+    n_agreed = m->n_agreed;
+    if (n_lacking && add_half(m, path, true, input, &n_lacking, error)) return -1;
+    m->n_agreed = n_agreed;       /* with itself */
+    return 0;
 }
 
 /* The merged file is a results file of its own, or takes the place of the one whose points it holds. */

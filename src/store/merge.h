@@ -21,6 +21,7 @@ typedef struct ss_merge_input {
     ss_table *table;
     ss_journal *journal;
     ss_replay replay;
+    size_t n_lacking;             /* rows that its journal has lost, but the file holds */
 } ss_merge_input;
 
 /* -1 and the differences, where the input is of another job, other data or other numerics than what is merged so far. */

@@ -39,6 +39,14 @@ int ss_results_resolve(const char *path, char out[SS_PATH_BYTES], ss_error *erro
     return n < SS_PATH_BYTES ? 0 : ss_fail(error, "%.80s...: path of more than %d bytes", path, SS_PATH_BYTES - 1);
 }
 
+int ss_store_resolve(const char *path, char *out, size_t out_bytes, ss_error *error)
+{
+    char real[SS_PATH_BYTES];
+    if (ss_results_resolve(path, real, error)) return -1;
+    int n = snprintf(out, out_bytes, "%s", real);
+    return n >= 0 && (size_t)n < out_bytes ? 0 : ss_fail(error, "%.80s...: path of more than %zu bytes", path, out_bytes - 1);
+}
+
 /* ---- columns ---------------------------------------------------------------------------------------------------- */
 
 static int fill_column(ss_results *r, ss_column *c, const ss_variable *v, ss_error *error)

@@ -332,14 +332,14 @@ static void close_sets(writer *w)
     ss_h5_close(&w->density);
 }
 
-static int prepare(writer *w, const ss_table *t, ss_error *error)
+static int prepare(writer *w, const ss_table *t, ss_journal *j, ss_error *error)
 {
     *w = (writer){.group = -1, .density = -1, .point = -1, .k = -1, .epoch = -1, .check = -1, .node = -1, .eigenvalue = -1,
                   .table = t};
     w->out = (ss_h5_out){.file = -1, .fd = -1};
     for (size_t c = 0; c < SS_MAX_SERIES_FIELDS; c++) w->history[c] = w->track[c] = w->spectrum[c] = -1;
     w->frame = ss_frame_of_table(t, error);
-    if (!w->frame) return -1;
+    if (!w->frame || ss_frame_fit_spectra(w->frame, t, j, error)) return -1;
     w->variable = ss_alloc(w->frame->n_variables, sizeof *w->variable);
     if (!w->variable) return ss_fail(error, "no memory for the results' columns");
     for (size_t i = 0; i < w->frame->n_variables; i++) w->variable[i] = -1;
@@ -355,7 +355,7 @@ int ss_results_write(const char *path, const ss_table *t, ss_journal *j, ss_erro
     writer w;
     if (t->n_sessions == 0) return ss_fail(error, "%s: the journal has no whole JOB entry to make it from", path);
     if (ss_h5_begin(error)) return -1;
-    int rc = prepare(&w, t, error);
+    int rc = prepare(&w, t, j, error);
     if (rc == 0) rc = ss_h5_out_create(&w.out, path, error);
     if (rc == 0 && (put_attributes(&w, j, error) || make_file(&w, error) || write_all_rows(&w, j, error))) {
         ss_h5_out_check(&w.out, error); /* if the disk is full, that is the cause of whatever HDF5 says */

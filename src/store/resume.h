@@ -35,5 +35,7 @@ int ss_resume_check_file(const char *path, const ss_table *t, const ss_journal *
 int ss_resume_fail_lost(const char *journal_path, size_t n_lacking, ss_error *error);
 /* A folder that exists but cannot take the weights is found before anything runs; one that does not exist is made later. */
 int ss_resume_check_weights(const char *path, const ss_job *job, ss_error *error);
+/* place.c: can results be written at `path`, which leads to `real`? -1: a link that leads to nothing, no right to. */
+int ss_place_check(const char *path, const char *real, ss_error *error);
 
 #endif

@@ -1,6 +1,7 @@
 /* store.c - a sweep's results as their one writer sees them. Order of everything: check, then touch the disk; journal
  * first, then the HDF5 file, which is only ever a copy. */
 #include "checkpoint.h"
+#include "rescue.h"
 #include "resume.h"
 
 #include <errno.h>
@@ -30,6 +31,7 @@ struct ss_store {
     bool stale;                   /* the HDF5 file lacks something */
     double rebuild_s, rebuilt_s;  /* how long the last rebuild took; when it ended */
     double guarded_s;             /* when the journal was last seen under its name */
+    ss_rescue rescue;             /* for the case that it no longer is */
 };
 
 /* ---- opening ---------------------------------------------------------------------------------------------------- */
@@ -134,7 +136,7 @@ static int append_job(ss_store *s, const ss_provenance *p, const unsigned char *
     const char *slash = s->job->path ? strrchr(s->job->path, '/') : NULL;
     ss_words words = {0};
     ss_points points = {0};
-    ss_bytes payload = {0};
+    ss_bytes payload = {0}, bare = {0};
     ss_job_entry *e = ss_alloc(1, sizeof *e);
     int rc = e ? 0 : ss_fail(error, "no memory for a JOB entry");
     ss_time_now(now);
@@ -152,7 +154,10 @@ static int append_job(ss_store *s, const ss_provenance *p, const unsigned char *
     if (rc == 0) {
         ss_job_entry_encode(e, &points, &payload);
         rc = ss_table_append(s->table, s->journal, SS_ENTRY_JOB, &payload, true, error);
+        ss_job_entry_encode(e, &(ss_points){0}, &bare);
+        if (rc == 0) ss_rescue_begin(&s->rescue, &bare);
     }
+    ss_bytes_finish(&bare);
     ss_bytes_finish(&payload);
     ss_points_finish(&points);
     ss_words_finish(&words);
@@ -241,6 +246,7 @@ static void store_free(ss_store *s)
 {
     ss_table_destroy(s->table);
     ss_journal_close(s->journal);
+    ss_rescue_finish(&s->rescue);
     ss_free(s->row);
     ss_free(s);
 }
@@ -260,7 +266,7 @@ ss_store *ss_store_open(const char *path, const ss_job *job, const ss_grid *grid
     for (int k = 0; k < s->n_keys; k++) s->axis[k] = s->key[k]->name;
     s->table = ss_table_create(error);
     if (s->n_keys >= 0 && s->table && ss_results_resolve(path, s->path, error) == 0 &&
-        open_identified(s, provenance, error) == 0) {
+        ss_place_check(path, s->path, error) == 0 && open_identified(s, provenance, error) == 0) {
         ss_checkpoints_tidy(s->path, s->table, true);
         return s;
     }
@@ -287,8 +293,11 @@ int64_t ss_store_attempts(const ss_store *store, size_t point)
 
 static int guard(ss_store *s, ss_error *error)
 {
+    ss_error why = {{0}};
     s->guarded_s = ss_clock_s();
-    return ss_lock_guard(s->journal, error);
+    if (s->rescue.why.text[0]) return ss_rescue_tell(&s->rescue, error);
+    if (ss_lock_guard(s->journal, &why) == 0) return 0;
+    return ss_rescue_make(&s->rescue, s->path, s->table, s->journal, &why, error);
 }
 
 int ss_store_guard(ss_store *store, ss_error *error)
@@ -315,12 +324,18 @@ int ss_store_keep(ss_store *store, size_t point, const ss_record *record, ss_err
     const char *value[SS_MAX_JOB_KEYS];
     ss_bytes payload = {0};
     const ss_table *t = store->table;
-    if (guard(store, error)) return -1;
+    bool finished = record->status != SS_PENDING && record->status != SS_FAILED, lost = guard(store, error) != 0;
     ss_grid_settings(store->grid, point, &settings);
     axis_texts(store, &settings, buffer, value);
     int rc = ss_done_entry_encode(t->session[t->n_sessions - 1]->number, t->row[store->row[point]].id,
-                                  (uint32_t)store->n_keys, store->axis, value, record, &payload, error);
-    if (rc == 0) rc = ss_table_append(store->table, store->journal, SS_ENTRY_DONE, &payload, true, error);
+                                  (uint32_t)store->n_keys, store->axis, value, record, &payload, lost ? NULL : error);
+    if (rc == 0 && lost) {
+        ss_rescue_late(&store->rescue, &payload, finished);
+        rc = ss_rescue_tell(&store->rescue, error);
+    } else if (rc == 0) {
+        rc = ss_table_append(store->table, store->journal, SS_ENTRY_DONE, &payload, true, error);
+        if (rc == 0) ss_rescue_keep(&store->rescue, &payload, finished);
+    }
     ss_bytes_finish(&payload);
     if (rc) return rc;
     store->stale = true;
@@ -332,15 +347,16 @@ int ss_store_keep(ss_store *store, size_t point, const ss_record *record, ss_err
 int ss_store_refresh(ss_store *store, bool now, ss_error *error)
 {
     double begin_s = ss_clock_s();
-    if (now ? guard(store, error) : ss_store_guard(store, error)) return -1;
-    if (!now) {
-        double pause_s = store->rebuild_s / REBUILD_SHARE;
-        if (!store->stale || begin_s - store->rebuilt_s < (pause_s > REBUILD_PAUSE_S ? pause_s : REBUILD_PAUSE_S)) return 0;
-    }
+    double pause_s = store->rebuild_s / REBUILD_SHARE;
+    if (pause_s < REBUILD_PAUSE_S) pause_s = REBUILD_PAUSE_S;
+    bool due = now || (store->stale && begin_s - store->rebuilt_s >= pause_s);
+    if (due ? guard(store, error) : ss_store_guard(store, error)) return -1;
+    if (!due) return 0;
     int rc = ss_results_write(store->path, store->table, store->journal, error);
     store->rebuilt_s = ss_clock_s();
     store->rebuild_s = store->rebuilt_s - begin_s;
     if (rc == 0) store->stale = false;
+    if (rc == 0) ss_rescue_rebuilt(&store->rescue);
     return rc;
 }
 
@@ -389,7 +405,8 @@ int ss_store_close(ss_store *store, ss_error *error)
 {
     if (!store) return 0;
     int rc = store->stale ? ss_store_refresh(store, true, error) : 0;
-    ss_checkpoints_tidy(store->path, store->table, false); /* a worker that could not be waited for may be writing yet */
+    if (!store->rescue.why.text[0]) /* else they are another run's */
+        ss_checkpoints_tidy(store->path, store->table, false); /* a worker that could not be waited for may be writing yet */
     store_free(store);
     return rc;
 }

@@ -378,11 +378,17 @@ int ss_table_append(ss_table *t, ss_journal *j, ss_entry_kind kind, const ss_byt
     return ss_table_apply(t, &entry, error) ? -1 : 0;
 }
 
+/* The results file keeps spectra only of points that were to have one (frame.c), and so does everything else. */
+static void drop_unasked_spectrum(const ss_table *t, const ss_row *row, ss_record *record)
+{
+    const char *probes = ss_table_value(t, row, "spectrum_probes");
+    if (!probes || strcmp(probes, "0") == 0) record->spectrum.n_rows = 0;
+}
+
 int ss_table_record(const ss_table *t, ss_journal *j, const ss_row *row, ss_record *record, ss_error *error)
 {
     ss_entry entry;
     ss_done_entry done;
-    (void)t;
     ss_record_init(record);
     if (row->offset == 0) return 0;
     int rc = ss_journal_read(j, row->offset, &entry, error);
@@ -393,5 +399,6 @@ int ss_table_record(const ss_table *t, ss_journal *j, const ss_row *row, ss_reco
                        (unsigned long long)row->offset);
     if (ss_record_decode(done.record, done.record_n, record, error))
         return ss_fail_in(error, "%s: the record at byte %llu", j->path, (unsigned long long)row->offset);
+    drop_unasked_spectrum(t, row, record);
     return 0;
 }

@@ -3,9 +3,9 @@
 # stops, damaged and unwritable checkpoints. Whatever happens, the end is an unbroken run's, curves included.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
-kills=${2:-12}
+kills=${2:-20}
 seed=${3:-$(date +%s)}
-echo "$kills kills, seed $seed"
+echo "$kills kills of each network, seed $seed"
 
 draw() { # N - sets $drawn to 0 .. N-1, from the seed
     seed=$(((seed * 1103515245 + 12345) % 2147483648))
@@ -27,38 +27,58 @@ everything() { # FILE.h5 - its results, and its curves where they can be read
     # Not its first line, the file's name, nor references, which are places within the file.
     if command -v h5dump >/dev/null; then h5dump -g /history -m %.17g "$1" | tail -n +2 | grep -v 'DATASET [0-9]'; fi
 }
-job often.yaml 0.01
+# Two of a convolutional network, likewise.
+cnn_job() { # FILE CHECKPOINT_INTERVAL
+    cat >"$1" <<EOF
+model: {network: cnn, batch_norm: true}
+data: {dataset: synthetic, synthetic_train: 64, synthetic_test: 16, synthetic_size: 4, synthetic_noise: 2}
+training: {max_epochs: 60, batch_size: 32, momentum: 0.9, sam_rho: 0.05, target_train_accuracy: 0, learning_rate: 0.05}
+curvature: {curvature_examples: 32, track_every_epochs: 10, eigenvalues: 2, curvature_tolerance: 1e-6, curvature_max_hvp: 40}
+sweep: {progress_s: 1, checkpoint_interval_s: $2}
+grid: {dropout: [0, 0.3]}
+EOF
+}
 job off.yaml 0
+cnn_job off-cnn.yaml 0
+job often.yaml 0.01
+cnn_job often-cnn.yaml 0.01
+run 0 run off-cnn.yaml -o whole-cnn.h5
+everything whole-cnn.h5 >whole-cnn
 run 0 run off.yaml -o whole.h5
 everything whole.h5 >whole
 check "without checkpoints no folder is made" [ ! -e whole.h5.checkpoints ]
 
-# kill -9 in the middle of points, until the sweep ends; saving is as often as its share of the time allows.
-n_kills=0 n_resumed=0 rounds=0
-while [ "$n_kills" -lt "$kills" ] && [ "$rounds" -lt $((5 * kills)) ]; do
-    "$program" run often.yaml -o killed.h5 >out 2>err &
-    pid=$!
-    draw 150
-    drawn=$((drawn + 30)) # 0.3 to 1.8 s
-    sleep "$((drawn / 100)).$(printf %02d $((drawn % 100)))"
-    if kill -s KILL "$pid" 2>/dev/null; then n_kills=$((n_kills + 1)); fi
-    wait "$pid" 2>/dev/null
-    status=$?
-    n_resumed=$((n_resumed + $(grep -c 'goes on from its checkpoint' err)))
-    lacks err 'begins anew'
-    rounds=$((rounds + 1))
-    [ "$status" -eq 0 ] || continue
+# kill -9 at random moments of these points, until the sweep ends; saving is as often as its share of the time allows.
+kill_and_go_on() { # JOB.yaml UNBROKEN
+    n_kills=0 n_resumed=0 rounds=0
+    while [ "$n_kills" -lt "$kills" ] && [ "$rounds" -lt $((5 * kills)) ]; do
+        "$program" run "$1" -o killed.h5 >out 2>err &
+        pid=$!
+        draw 100
+        drawn=$((drawn + 20)) # 0.2 to 1.2 s
+        sleep "$((drawn / 100)).$(printf %02d $((drawn % 100)))"
+        if kill -s KILL "$pid" 2>/dev/null; then n_kills=$((n_kills + 1)); fi
+        wait "$pid" 2>/dev/null
+        status=$?
+        n_resumed=$((n_resumed + $(grep -c 'goes on from its checkpoint' err)))
+        lacks err 'begins anew'
+        rounds=$((rounds + 1))
+        [ "$status" -eq 0 ] || continue
+        everything killed.h5 >got
+        same "$2" got
+        check "finished points' checkpoints are gone" [ ! -e killed.h5.checkpoints ]
+        rm -rf killed.h5*
+    done
+    run 0 run "$1" -o killed.h5
     everything killed.h5 >got
-    same whole got
-    check "finished points' checkpoints are gone" [ ! -e killed.h5.checkpoints ]
+    same "$2" got
+    run 0 verify killed.h5
     rm -rf killed.h5*
-done
-run 0 run often.yaml -o killed.h5
-everything killed.h5 >got
-same whole got
-run 0 verify killed.h5
-echo "$n_kills kills in $rounds runs, $n_resumed points went on from checkpoints"
-check "points went on from checkpoints" [ "$n_resumed" -gt 0 ]
+    echo "$1: $n_kills kills in $rounds runs, $n_resumed points went on from checkpoints"
+    check "$1: points went on from checkpoints" [ "$n_resumed" -gt 0 ]
+}
+kill_and_go_on often.yaml whole
+kill_and_go_on often-cnn.yaml whole-cnn
 
 # Stopped in the middle of a point: saved at once, and said when it goes on.
 start_and_stop() { # FILE - leaves one checkpoint, in $saved

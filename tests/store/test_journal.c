@@ -272,93 +272,6 @@ static void test_two_writers(void)
     remove_folder();
 }
 
-/* ---- somebody deletes the journal that a run holds -------------------------------------------------------------------- */
-
-static bool is_taken(void)
-{
-    fixture f;
-    ss_error error = {{0}};
-    int status;
-    pid_t child = fork();
-    if (child == 0) {
-        begin(&f, job);
-        bool taken = open_store(&f, NULL, &error) != 0 && strstr(error.text, "is being written by process") != NULL;
-        _exit(taken ? 0 : 1);
-    }
-    return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-static void test_deleted_journal(void)
-{
-    fixture f;
-    ss_error error;
-    make_folder();
-    must_open(&f, job);
-    must_keep(&f, 0, SS_DONE, 3);
-    for (size_t how = 0; how < 3; how++) {
-        CU_ASSERT(unlink(journal_file) == 0);
-        if (how == 0) must_keep(&f, 1, SS_DONE, 4);
-        if (how == 1) CU_ASSERT(ss_store_start(f.store, 2, 1, &error) == 0);
-        if (how == 2) CU_ASSERT(ss_store_refresh(f.store, true, &error) == 0);
-        CU_ASSERT(is_taken());    /* the lock is there again, as is all that was written */
-    }
-    CU_ASSERT(unlink(journal_file) == 0);
-    double until_s = ss_clock_s() + 10;
-    while (access(journal_file, F_OK) && ss_clock_s() < until_s) {
-        CU_ASSERT(ss_store_guard(f.store, &error) == 0);
-        usleep(10000);
-    }
-    CU_ASSERT(is_taken());
-    end(&f);
-    must_open(&f, job);
-    CU_ASSERT(ss_store_is_finished(f.store, 0) && ss_store_is_finished(f.store, 1) && !ss_store_is_finished(f.store, 2));
-    end(&f);
-    CU_ASSERT_EQUAL(ss_store_verify(results, false, say, NULL, NULL), 0);
-    remove_folder();
-}
-
-/* Another run has begun on the same results before the first noticed: the first writes nothing any more. */
-static void test_replaced_journal(void)
-{
-    fixture f, g;
-    ss_error error;
-    char before[SS_DIGEST_BYTES], after[SS_DIGEST_BYTES];
-    ss_record r = {0};
-    make_folder();
-    for (int cut = 0; cut < 2; cut++) {
-        must_open(&f, job);
-        must_keep(&f, 0, SS_DONE, 3);
-        if (cut) {
-            CU_ASSERT(truncate(journal_file, 300) == 0);
-        } else {
-            int status;
-            CU_ASSERT(unlink(journal_file) == 0);
-            pid_t child = fork();
-            if (child == 0) {
-                begin(&g, job);
-                if (open_store(&g, NULL, &error) == 0) must_keep(&g, 1, SS_DONE, 4);
-                _exit(CU_get_number_of_failures() ? 1 : 0);
-            }
-            CU_ASSERT(waitpid(child, &status, 0) == child && status == 0);
-        }
-        digest_folder(before);
-        const char *expected = cut ? "was cut short by somebody else" : "was replaced by somebody else";
-        ss_record_init(&r);
-        CU_ASSERT(ss_store_keep(f.store, 2, &r, &error) == -1);
-        ASSERT_TEXT(error.text, expected);
-        CU_ASSERT(ss_store_start(f.store, 2, 1, &error) == -1);
-        CU_ASSERT(ss_store_refresh(f.store, true, &error) == -1);
-        ASSERT_TEXT(error.text, expected);
-        CU_ASSERT(ss_store_close(f.store, &error) == -1);
-        f.store = NULL;
-        end(&f);
-        digest_folder(after);
-        CU_ASSERT_STRING_EQUAL(before, after);
-        remove(journal_file);
-    }
-    remove_folder();
-}
-
 /* ---- a full disk ------------------------------------------------------------------------------------------------ */
 
 /* In a child that no file of more than `limit` bytes may be written in: nothing crashes, the old file stays. */
@@ -447,7 +360,6 @@ static void test_full_journal(void)
 static const ss_case cases[] = {
     {"cut anywhere", test_cut_anywhere}, {"flipped bits", test_flipped_bits},
     {"damage: refused, repaired", test_damage_is_refused_and_repaired}, {"killed writers", test_killed_writers},
-    {"two writers", test_two_writers}, {"a deleted journal", test_deleted_journal},
-    {"a replaced journal", test_replaced_journal}, {"full disk", test_full_disk}, {"full journal", test_full_journal},
+    {"two writers", test_two_writers}, {"full disk", test_full_disk}, {"full journal", test_full_journal},
 };
 SS_SUITE("journal", cases)
