@@ -14,9 +14,9 @@ typedef struct ss_measure_options {
     bool adaptive;                /* adaptive_lambda_max */
     double sharpness_rho;         /* radius of the worst case; 0: not measured */
     double adaptive_rho;          /* the same in units of |w|, element by element; 0: not measured */
-    uint32_t sharpness_m;         /* examples per perturbation, as in m-SAM; 0: all of the Hessian's */
+    uint32_t sharpness_m;         /* examples per perturbation of both, as in m-SAM; 0: all of the Hessian's */
     int sharpness_steps;          /* linearised maximisations; 1 is SAM's own perturbation */
-    int batches;                  /* of the training's size, for batch sharpness; 0: not measured */
+    int batches;                  /* of the training's size, for batch sharpness, as far as there are; 0: not measured */
     uint32_t batch_size;          /* of training */
     int subsets;                  /* disjoint parts of the training subset, for lambda_max's error bar; 0 or >= 2 */
     double learning_rate, sam_rho; /* of training, for SAM's edge; sam_rho 0: none */
@@ -24,11 +24,13 @@ typedef struct ss_measure_options {
     ss_lanczos_options lanczos;   /* of all that are eigenvalues; its keeper, start and work are not used */
 } ss_measure_options;
 
-/* NaN: not asked for, or not to be had: a loss or a product that is not finite, a gradient that is zero, a network without
- * weights ahead of a batch norm with batch statistics (spherical), one batch alone (its error). */
+/* NaN: not asked for, or not to be had: a loss, a gradient or a product that is not finite, a gradient that is zero where it
+ * is divided by (batch sharpness, alignment; SAM's edge and the worst cases are 0 there), a network without weights ahead of a
+ * batch norm with batch statistics (spherical), one batch of several alone (its error). Residuals: ||Hu - lambda u|| / |lambda|
+ * of the matrix at hand, but for lambda_min's. */
 typedef struct ss_measures {
     double trace, trace_error;    /* of H; standard error over probes */
-    double lambda_min, lambda_min_residual;
+    double lambda_min, lambda_min_residual; /* ||Hu - lambda u|| / ||H||, ||H||: the largest |eigenvalue|, as seen on the way */
     double gauss_newton_lambda_max, gauss_newton_residual; /* of J' (d2 loss / d logits2) J */
     double sam_edge;              /* (||g|| / 2 rho) (sqrt(1 + 8 rho / (lr ||g||)) - 1) */
     double batch_sharpness, batch_sharpness_error; /* mean of g_B' H_B g_B / ||g_B||^2, standard error over batches */
@@ -40,7 +42,9 @@ typedef struct ss_measures {
     double spherical_sharpness, spherical_residual; /* ||w_s||^2 times lambda_max of H's block of w_s, w_s: the weights
                                      ahead of batch norms, whose length the loss does not see; l2 is left out */
     double alignment;             /* |g'u| / ||g||, u the unit eigenvector of lambda_max */
-    double subset_lambda_mean, subset_lambda_deviation; /* over the disjoint subsets; sample standard deviation */
+    double subset_lambda_mean, subset_lambda_deviation; /* over the disjoint subsets; sample standard deviation. Of fewer
+                                     examples lambda_max is larger: they compare with lambda_max on as many alone */
+    double subset_lambda_residual, subset_examples; /* the largest of them; examples in each subset */
     double hvp_count;             /* products with H or the Gauss-Newton matrix that all of these took */
 } ss_measures;
 

@@ -130,6 +130,8 @@ typedef struct ss_lanczos_work ss_lanczos_work; /* the solver's vectors, for cal
 typedef struct ss_lanczos_options {
     int k;                                   /* eigenpairs wanted, largest algebraic first; >= 1, at most n */
     double tolerance;                        /* on ||Hu - lambda u|| / |lambda|, ||u|| = 1 */
+    bool by_norm;                            /* and the residuals that are told: relative to the largest ||Hv||, ||v|| = 1, that
+                                                was seen instead, for eigenvalues near 0; that approaches ||H|| from below */
     int max_products;                        /* limit on Hv; reaching it is an outcome, not an error */
     int basis;                               /* vectors kept before a thick restart; 0: a default >= 2k + 20 */
     uint64_t seed, check;                    /* of the random vectors. Checks that start from one another's vectors are told

@@ -32,7 +32,8 @@ typedef struct ss_work_size {     /* of one network, given by app from nn */
     double evaluated_together;    /* examples that an evaluation takes at a time where micro_batch allows */
 } ss_work_size;
 typedef struct ss_cost { double train_s, curvature_s, memory_bytes, /* upper bounds: all of max_epochs; of the Hessian: */
-    n_batches, activations, deltas, kept_bytes; } ss_cost; /* its batches; those that keep them (ss_keep), and how much */
+    n_batches, activations, deltas, kept_bytes, /* its batches; those that keep them (ss_keep), and how much; of its spectrum */
+    nodes; } ss_cost;
 ss_cost ss_cost_predict(const ss_settings *s, const ss_work_size *w, double flops_per_s);
 double ss_cost_macs(const ss_work_size *w); /* of one example's forward pass, the work per value in units of it included */
 /* What the number of epochs up to a target is taken to grow with, until it is measured; 0: no target, all of max_epochs. */

@@ -77,8 +77,7 @@ typedef struct ss_key {
                                      whose jobs all leave it there, and not missed in older ones */
     const char *unit, *text;
 } ss_key;
-const ss_key *ss_keys(size_t *n);
-const ss_key *ss_key_find(const char *name);            /* NULL if unknown */
+const ss_key *ss_keys(size_t *n), *ss_key_find(const char *name); /* NULL if unknown */
 const char *ss_key_nearest(const char *name, const char *section); /* by edit distance, NULL if nothing is near */
 /* A setting's value as text, as one would write it in YAML ("%.17g" shortened to what reads back exactly). */
 void ss_key_format(const ss_key *key, const ss_settings *s, char *out, size_t out_bytes);
@@ -87,6 +86,7 @@ int ss_key_parse(const ss_key *key, const char *text, ss_settings *s, ss_error *
 bool ss_key_equal(const ss_key *key, const ss_settings *a, const ss_settings *b);
 double ss_key_number(const ss_key *key, const ss_settings *s); /* numeric types; words: NaN; others NaN */
 void ss_settings_default(ss_settings *s);
+int ss_batches_check(const ss_settings *s, int64_t n_train, ss_error *error); /* are batch_sharpness_batches there? 0, -1 */
 
 /* ---- job: a parsed file ------------------------------------------------------------------------------------------ */
 typedef struct ss_axis {          /* one axis, or several coupled by zip, with the same number of values */
@@ -100,8 +100,7 @@ typedef struct ss_job {
     char *text, *path;            /* the file's text and name, kept for the results file */
     ss_settings settings;         /* of every key that is not an axis */
     char *output;                 /* results file, relative to the job file resolved; NULL: not given */
-    double progress_s, time_limit_s; /* sweep: seconds between plain progress lines; 0: no limit */
-    double checkpoint_interval_s; /* sweep: of a running point; 0: none */
+    double progress_s, time_limit_s, checkpoint_interval_s; /* sweep: between plain lines; 0: no limit; 0: none */
     /* sweep: what becomes of trials and workers that fail */
     int64_t crash_retries, timeout_retries, memory_retries, trial_memory; /* bytes, or `auto` */
     double trial_time_limit_s, trial_silence_s, worker_silence_s, stop_grace_s; /* the first two: 0 is none */
@@ -111,8 +110,7 @@ typedef struct ss_job {
     void *owned;                  /* strings that settings point to */
 } ss_job;
 
-/* One sentence "job.yaml:12:5: learning_rat: unknown key in training; nearest known key is learning_rate" on any fault. */
-ss_job *ss_job_load(const char *path, ss_error *error);
+ss_job *ss_job_load(const char *path, ss_error *error); /* any fault: "job.yaml:12:5: learning_rat: unknown key in ..." */
 ss_job *ss_job_parse(const char *text, const char *path, ss_error *error);
 void ss_job_destroy(ss_job *job);
 bool ss_job_is_axis(const ss_job *job, const ss_key *key);
@@ -160,15 +158,16 @@ typedef struct ss_record {        /* see ss_record_fields; starts as NaN, SS_UNK
     int64_t status, stop_reason;
     double lambda_max, lambda_residual, lambda_upper, lr_lambda_max, lambda_fraction;
     int64_t lambda_converged, hvp_count, curvature_n_examples, curvature_ghost_examples;
-    double trace, trace_error, lambda_min, lambda_min_residual, gauss_newton_lambda_max, gauss_newton_residual;
-    double adaptive_lambda_max, adaptive_residual, spherical_sharpness, spherical_residual, subset_lambda_mean,
-        subset_lambda_deviation, sharpness, adaptive_sharpness, batch_sharpness, batch_sharpness_error, alignment, sam_edge;
-    int64_t measure_hvp_count; double measure_s;
+    double trace, trace_error, lambda_min, lambda_min_residual, gauss_newton_lambda_max, gauss_newton_residual, alignment;
+    double adaptive_lambda_max, adaptive_residual, spherical_sharpness, spherical_residual, subset_lambda_mean, sharpness,
+        subset_lambda_deviation, subset_lambda_residual, adaptive_sharpness, batch_sharpness, batch_sharpness_error, sam_edge;
+    int64_t subset_examples, measure_hvp_count; double measure_s;
     double train_loss, train_accuracy, test_loss, test_accuracy, gradient_norm;
     int64_t epochs, steps, n_parameters, n_train, n_test;
     double train_s, curvature_s, peak_memory_bytes; int64_t n_threads, attempts, worker;
     char host[64], finished[SS_TIME_BYTES], error[256], data_digest[SS_DIGEST_BYTES], convolutions[256];
     size_t n_eigenvalues; double *eigenvalue;           /* descending */
+    uint64_t absent[2];           /* bit i: the bytes that it was decoded from had no field i; those not known stay left out */
     ss_series history;            /* per epoch, columns ss_history_fields */
     ss_series track;              /* lambda_max during training, columns ss_track_fields */
     ss_series spectrum;           /* nodes of the spectral density, columns ss_spectrum_fields */
@@ -184,16 +183,17 @@ typedef struct ss_field {
     const char *unit, *text;
 } ss_field;
 const ss_field *ss_record_fields(size_t *n);
-const ss_field *ss_history_fields(size_t *n); /* offset = column number */
-const ss_field *ss_track_fields(size_t *n);
-const ss_field *ss_spectrum_fields(size_t *n);
-void ss_record_init(ss_record *r);
-void ss_record_finish(ss_record *r);
+const ss_field *ss_history_fields(size_t *n), *ss_track_fields(size_t *n), *ss_spectrum_fields(size_t *n); /* offset: column */
+void ss_record_init(ss_record *r), ss_record_finish(ss_record *r);
 /* Self-describing bytes (named, typed fields): what MPI carries and the journal stores. Decode ignores unknown fields and
  * leaves missing ones as ss_record_init does; any inconsistency of the bytes is an error, never a crash. */
 int ss_record_encode(const ss_record *r, unsigned char **bytes, size_t *n_bytes, ss_error *error); /* ss_free *bytes */
 int ss_record_decode(const unsigned char *bytes, size_t n_bytes, ss_record *r, ss_error *error);
 bool ss_record_same(const ss_record *a, const ss_record *b); /* bit for bit, incidental fields aside */
+/* The same of records of two programs: what one's program did not know yet may be anything in the other.
+ * lacks: has b fields or columns that a's program did not know? */
+bool ss_record_agrees(const ss_record *a, const ss_record *b), ss_record_lacks(const ss_record *a, const ss_record *b);
+bool ss_record_field_agrees(const ss_field *f, const ss_record *a, const ss_record *b);
 
 #include "sharpsweep/queue.h" /* the other half of src/sweep: what is next, and what will it cost */
 

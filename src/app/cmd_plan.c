@@ -101,6 +101,28 @@ static void print_memory(const ss_cost *c)
     else printf("activations of %.0f of %.0f batches (more: curvature_memory)\n", c->activations, c->n_batches);
 }
 
+/* What is to be known of two measures before they are taken: subsets that do not compare with lambda_max (of fewer examples it
+ * is larger), and how much of the results spectra will be. */
+static void print_measures(const plan *p)
+{
+    double nodes = 0;
+    uint32_t fewest = UINT32_MAX, examples = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        ss_settings s;
+        ss_grid_settings(ss_study_grid(p->study), i, &s);
+        uint32_t n_train = ss_study_data(p->study, &s)->train.n, size = ss_model_subset_examples(&s, n_train);
+        uint32_t own = s.curvature_examples == SS_WORD ? n_train : (uint32_t)s.curvature_examples;
+        if (size < own && size < fewest) fewest = size, examples = own;
+        nodes = fmax(nodes, p->cost[i].nodes);
+    }
+    if (examples)
+        printf("warning       lambda_subsets have %u examples and lambda_max %u: of fewer it is larger, so their mean lies above "
+               "it;\n              write curvature_examples: %u for an error bar of lambda_max\n", fewest, examples, fewest);
+    if (nodes > 0)
+        printf("spectra       at most %.0f nodes a point, for %zu points %.2g MiB in the results file and as much in the "
+               "journal\n", nodes, p->n, nodes * (double)p->n * 2 * sizeof(double) / (1 << 20));
+}
+
 /* "5 min 20 s", nine times in ten from LOW to HIGH. */
 static void print_interval(double seconds, double spread)
 {
@@ -163,6 +185,7 @@ int ss_cmd_plan(const ss_arguments *arguments, ss_error *error)
     total t = sum_costs(&p, left, &n_left);
     print_grid(&p);
     if (ss_methods_print(p.study, error)) goto done;
+    print_measures(&p);
     if (n_left)
         print_costs(&p, (int)n_ranks, &t, left, n_left);
     else

@@ -2,6 +2,7 @@
  * between two of which the point is saved. Interrupted within one, the point goes on at its beginning. */
 #include "running.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -9,13 +10,14 @@
 #define EACH(X) X(trace) X(trace_error) X(lambda_min) X(lambda_min_residual) X(gauss_newton_lambda_max) \
     X(gauss_newton_residual) X(sam_edge) X(batch_sharpness) X(batch_sharpness_error) X(adaptive_lambda_max) \
     X(adaptive_residual) X(adaptive_sharpness) X(sharpness) X(spherical_sharpness) X(spherical_residual) X(alignment) \
-    X(subset_lambda_mean) X(subset_lambda_deviation)
+    X(subset_lambda_mean) X(subset_lambda_deviation) X(subset_lambda_residual)
 
 void ss_measures_note(const ss_measures *m, const ss_settings *s, ss_record *record)
 {
 #define NOTE(name) record->name = m->name;
     EACH(NOTE)
 #undef NOTE
+    if (isfinite(m->subset_examples)) record->subset_examples = (int64_t)m->subset_examples;
     if (ss_model_measures_any(s)) record->measure_hvp_count = (int64_t)m->hvp_count;
 }
 

@@ -131,6 +131,12 @@ static uint32_t smallest_part(uint32_t n, uint32_t part)
     return rest ? rest : size;
 }
 
+uint32_t ss_model_subset_examples(const ss_settings *s, uint32_t n_train)
+{
+    uint32_t examples = s->curvature_examples < 0 ? n_train : fewest((uint32_t)s->curvature_examples, n_train);
+    return s->lambda_subsets > 0 ? fewest(examples, (uint32_t)(n_train / s->lambda_subsets)) : examples;
+}
+
 uint32_t ss_model_smallest_pass(const ss_settings *s, uint32_t n_train)
 {
     uint32_t batch = s->batch_size < 0 ? n_train : fewest((uint32_t)s->batch_size, n_train), least = n_train;
@@ -144,12 +150,12 @@ uint32_t ss_model_smallest_pass(const ss_settings *s, uint32_t n_train)
     if (strcmp(s->curvature_batch_norm, "running") == 0) return least;
     uint32_t ghost = hessian_ghost_batch(s, n_train);
     least = fewest(least, smallest_part(examples, ghost));
-    if (s->sharpness_rho > 0 && s->sharpness_m > 0) { /* whole groups and the last */
+    if ((s->sharpness_rho > 0 || s->adaptive_rho > 0) && s->sharpness_m > 0) { /* whole groups and the last */
         uint32_t group = fewest((uint32_t)s->sharpness_m, examples);
         least = fewest(least, fewest(smallest_part(group, ghost), smallest_part(smallest_part(examples, group), ghost)));
     }
     if (s->lambda_subsets > 0) {
-        uint32_t size = fewest(examples, (uint32_t)(n_train / s->lambda_subsets));
+        uint32_t size = ss_model_subset_examples(s, n_train);
         least = fewest(least, size < 2 ? 1 : smallest_part(size, ghost));
     }
     if (s->batch_sharpness_batches > 0) least = fewest(least, smallest_part(batch, ghost));

@@ -78,10 +78,53 @@ static int add_shape(ss_study *study, const ss_settings *s, size_t bank_index, s
 
 static uint32_t without_measures(ss_settings s, uint32_t n_train)
 {
-    s.sharpness_rho = 0;
+    s.sharpness_rho = s.adaptive_rho = 0;
     s.lambda_subsets = SS_WORD;
     s.batch_sharpness_batches = 0;
     return ss_model_smallest_pass(&s, n_train);
+}
+
+/* More than the data set holds: what the job alone could not tell. */
+static int check_counts(const ss_settings *s, uint32_t n_train, ss_error *error)
+{
+    int64_t examples = s->curvature_examples == SS_WORD ? n_train : s->curvature_examples;
+    if (s->batch_size > (int64_t)n_train)
+        return ss_fail(error, "batch_size %lld is larger than the %u training examples; write `full` for all of them",
+                       (long long)s->batch_size, n_train);
+    if (examples > (int64_t)n_train)
+        return ss_fail(error, "curvature_examples %lld is larger than the %u training examples; write `all` for all of them",
+                       (long long)examples, n_train);
+    if ((s->sharpness_rho > 0 || s->adaptive_rho > 0) && s->sharpness_m > examples)
+        return ss_fail(error, "sharpness_m %lld is more than the %lld examples of the Hessian; write `all` for all of them",
+                       (long long)s->sharpness_m, (long long)examples);
+    if (s->lambda_subsets > (int64_t)n_train)
+        return ss_fail(error, "lambda_subsets %lld is more than the %u training examples; each needs one at least",
+                       (long long)s->lambda_subsets, n_train);
+    return ss_batches_check(s, n_train, error);
+}
+
+/* Every point's nodes are kept, in its record, the journal and the results file. */
+static int check_spectrum(const ss_settings *s, double n_parameters, ss_error *error)
+{
+    enum { MOST_NODES = 100000 };
+    int64_t steps = (double)s->spectrum_steps < n_parameters ? s->spectrum_steps : (int64_t)n_parameters;
+    if (s->spectrum_probes * steps <= MOST_NODES) return 0;
+    return ss_fail(error, "spectrum_probes %lld of %lld steps are %lld nodes of a spectrum; at most %d are kept: fewer probes, "
+                   "or fewer spectrum_steps", (long long)s->spectrum_probes, (long long)steps,
+                   (long long)(s->spectrum_probes * steps), MOST_NODES);
+}
+
+/* Batch norm needs two examples to have a variance. */
+static int check_norms(const ss_settings *s, uint32_t n_train, ss_error *error)
+{
+    if (ss_model_smallest_pass(s, n_train) >= 2) return 0;
+    if (without_measures(*s, n_train) >= 2)
+        return ss_fail(error, "batch norm would see a single example, which has no variance, in a measure: in groups of "
+                       "sharpness_m for sharpness_rho or adaptive_rho, in one of lambda_subsets' parts of %u training examples, "
+                       "or in batches of batch_sharpness_batches; choose others", n_train);
+    return ss_fail(error, "batch norm would see a single example, which has no variance: of %u training examples with "
+                   "batch_size %lld and ghost_batch %lld one is left alone; choose others (-1: full)", n_train,
+                   (long long)s->batch_size, (long long)s->ghost_batch);
 }
 
 static int check_point(ss_study *study, size_t point, ss_error *error)
@@ -91,27 +134,12 @@ static int check_point(ss_study *study, size_t point, ss_error *error)
     size_t b = find_bank(study, &s);
     if (b == study->n_banks && add_bank(study, &s, point, error)) return -1;
     uint32_t n_train = study->bank[b].data->train.n;
-    if (s.batch_size > (int64_t)n_train)
-        return ss_fail(error, "batch_size %lld is larger than the %u training examples; write `full` for all of them",
-                       (long long)s.batch_size, n_train);
-    if (s.curvature_examples > (int64_t)n_train)
-        return ss_fail(error, "curvature_examples %lld is larger than the %u training examples; write `all` for all of them",
-                       (long long)s.curvature_examples, n_train);
+    if (check_counts(&s, n_train, error)) return -1;
     size_t k = find_shape(study, &s, b);
     if (k == study->n_shapes && add_shape(study, &s, b, error)) return -1;
-    if (s.lambda_subsets > (int64_t)n_train)
-        return ss_fail(error, "lambda_subsets %lld is more than the %u training examples; each needs one at least",
-                       (long long)s.lambda_subsets, n_train);
-    if (!study->shape[k].norms_features) return 0;
-    if (ss_model_smallest_pass(&s, n_train) < 2 && without_measures(s, n_train) >= 2)
-        return ss_fail(error, "batch norm would see a single example, which has no variance, in a measure: in groups of "
-                       "sharpness_m, in one of lambda_subsets' parts of %u training examples, or in batches of "
-                       "batch_sharpness_batches; choose others", n_train);
-    if (ss_model_smallest_pass(&s, n_train) < 2)
-        return ss_fail(error, "batch norm would see a single example, which has no variance: of %u training examples with "
-                       "batch_size %lld and ghost_batch %lld one is left alone; choose others (-1: full)", n_train,
-                       (long long)s.batch_size, (long long)s.ghost_batch);
-    return 0;
+    const ss_network_size *shape = &study->shape[k];
+    if (check_spectrum(&s, shape->work.n_parameters, error)) return -1;
+    return shape->norms_features ? check_norms(&s, n_train, error) : 0;
 }
 
 int ss_study_join_banks(ss_study *study, ss_error *error)

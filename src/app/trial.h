@@ -19,6 +19,8 @@ ss_train_options ss_model_training(const ss_settings *s);
 ss_hessian_options ss_model_hessian(const ss_settings *s, uint32_t n_train, double memory_bytes);
 /* The fewest examples that any pass of training or curvature takes together where batch norm uses their statistics. */
 uint32_t ss_model_smallest_pass(const ss_settings *s, uint32_t n_train);
+/* Examples in each of lambda_subsets' parts; the Hessian's own where there are none. */
+uint32_t ss_model_subset_examples(const ss_settings *s, uint32_t n_train);
 /* Examples of a whole pass of training, and of curvature; `norm`: the network has a batch norm. */
 uint32_t ss_model_training_pass(const ss_settings *s, uint32_t n_train, bool norm);
 uint32_t ss_model_curvature_pass(const ss_settings *s, uint32_t n_train, bool norm);

@@ -88,8 +88,8 @@ static void transpose(size_t n, double *z)
         }
 }
 
-/* One sweep of plane rotations over the block l..m; rows of v turn with it. */
-static void sweep(size_t n, size_t l, size_t m, double *v, double *d, double *e)
+/* One sweep of plane rotations over the block l..m; rows of v, of k numbers each, turn with it. */
+static void sweep(size_t k, size_t l, size_t m, double *v, double *d, double *e)
 {
     double g = (d[l + 1] - d[l]) / (2 * e[l]), r = hypot(g, 1), s = 1, c = 1, p = 0;
     g = d[m] - d[l] + e[l] / (g + (g >= 0 ? r : -r));
@@ -109,10 +109,10 @@ static void sweep(size_t n, size_t l, size_t m, double *v, double *d, double *e)
         p = s * r;
         d[i + 1] = g + p;
         g = c * r - b;
-        for (size_t k = 0; k < n; k++) {
-            double t = v[(i + 1) * n + k];
-            v[(i + 1) * n + k] = s * v[i * n + k] + c * t;
-            v[i * n + k] = c * v[i * n + k] - s * t;
+        for (size_t j = 0; j < k; j++) {
+            double t = v[(i + 1) * k + j];
+            v[(i + 1) * k + j] = s * v[i * k + j] + c * t;
+            v[i * k + j] = c * v[i * k + j] - s * t;
         }
     }
     d[l] -= p;
@@ -120,24 +120,23 @@ static void sweep(size_t n, size_t l, size_t m, double *v, double *d, double *e)
     e[m] = 0;
 }
 
-/* -1: no convergence. e[i] stands beside d[i] and d[i + 1] here. */
-static int diagonalise(size_t n, double *v, double *d, double *e)
+/* -1: no convergence. e[i] stands beside d[i] and d[i + 1]; v (n, k). */
+static int diagonalise(size_t n, size_t k, double *v, double *d, double *e, ss_error *error)
 {
     enum { MOST_SWEEPS = 60 };
-    memmove(e, e + 1, (n - 1) * sizeof *e);
     e[n - 1] = 0;
     for (size_t l = 0; l < n; l++)
         for (int sweeps = 0;; sweeps++) {
             size_t m = l;
             while (m + 1 < n && fabs(e[m]) > DBL_EPSILON * (fabs(d[m]) + fabs(d[m + 1]))) m++;
             if (m == l) break;
-            if (sweeps == MOST_SWEEPS) return -1;
-            sweep(n, l, m, v, d, e);
+            if (sweeps == MOST_SWEEPS) return ss_fail(error, "the eigenvalues of a %zu x %zu matrix did not converge", n, n);
+            sweep(k, l, m, v, d, e);
         }
     return 0;
 }
 
-static void sort(size_t n, double *v, double *w)
+static void sort(size_t n, size_t k, double *v, double *w)
 {
     for (size_t i = 0; i + 1 < n; i++) {
         size_t least = i;
@@ -146,10 +145,10 @@ static void sort(size_t n, double *v, double *w)
         double t = w[i];
         w[i] = w[least];
         w[least] = t;
-        for (size_t k = 0; least != i && k < n; k++) {
-            t = v[i * n + k];
-            v[i * n + k] = v[least * n + k];
-            v[least * n + k] = t;
+        for (size_t j = 0; least != i && j < k; j++) {
+            t = v[i * k + j];
+            v[i * k + j] = v[least * k + j];
+            v[least * k + j] = t;
         }
     }
 }
@@ -165,8 +164,17 @@ int ss_eigen_solve(ss_eigen_work *work, size_t n, double *a, double *w, ss_error
                                a[i * n + j]);
     tridiagonalise(n, a, w, work->off);
     transpose(n, a);
-    if (diagonalise(n, a, w, work->off) != 0)
-        return ss_fail(error, "the eigenvalues of a %zu x %zu matrix did not converge", n, n);
-    sort(n, a, w);
+    memmove(work->off, work->off + 1, (n - 1) * sizeof *work->off);
+    if (diagonalise(n, n, a, w, work->off, error) != 0) return -1;
+    sort(n, n, a, w);
+    return 0;
+}
+
+int ss_eigen_tridiagonal(size_t n, double *w, double *off, double *first, ss_error *error)
+{
+    if (n == 0) return 0;
+    for (size_t i = 0; i < n; i++) first[i] = i == 0;
+    if (diagonalise(n, 1, first, w, off, error) != 0) return -1;
+    sort(n, 1, first, w);
     return 0;
 }

@@ -11,4 +11,8 @@ void ss_eigen_work_finish(ss_eigen_work *work);                         /* a zer
 /* a (n,n), only its lower triangle (row >= column) is read; on return ROW i of a is the eigenvector of w[i]; w ascending. */
 int ss_eigen_solve(ss_eigen_work *work, size_t n, double *a, double *w, ss_error *error);
 
+/* Of the symmetric tridiagonal matrix with diagonal w (n) and off (n - 1 are read; destroyed, room for n) beside it: w becomes
+ * its eigenvalues, ascending, first (n) the first components of their eigenvectors. In n^2 operations (Golub & Welsch 1969). */
+int ss_eigen_tridiagonal(size_t n, double *w, double *off, double *first, ss_error *error);
+
 #endif

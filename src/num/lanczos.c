@@ -71,11 +71,17 @@ static bool can_extend(const solver *s)
     return products_left(s) > reserve;
 }
 
-/* ||Hu - lambda u|| small enough: relative to |lambda|, or lambda is zero to working precision. */
+/* What residuals are relative to. */
+static double scale(const solver *s, double lambda)
+{
+    return s->options->by_norm ? s->norm : fabs(lambda);
+}
+
+/* ||Hu - lambda u|| small enough, or lambda is zero to working precision. */
 static bool small_residual(const solver *s, double residual, double lambda, double tolerance)
 {
     double zero = ZERO * s->norm;
-    return residual <= tolerance * fabs(lambda) || (fabs(lambda) <= zero && residual <= zero);
+    return residual <= tolerance * scale(s, lambda) || (fabs(lambda) <= zero && residual <= zero);
 }
 
 static int multiply(solver *s, const ss_real *v, ss_real *hv, ss_error *error)
@@ -164,8 +170,8 @@ static int solve_projection(solver *s, ss_error *error)
     double low = fabs(s->theta[0]), high = fabs(s->theta[s->m - 1]);
     if (low > s->norm) s->norm = low;
     if (high > s->norm) s->norm = high;
-    s->wanted = s->m < s->k ? 0 : high;
-    for (size_t i = s->m; i-- > 0 && s->m - i <= s->k;) s->wanted = fmin(s->wanted, fabs(s->theta[i]));
+    s->wanted = s->m < s->k ? 0 : scale(s, high);
+    for (size_t i = s->m; i-- > 0 && s->m - i <= s->k;) s->wanted = fmin(s->wanted, scale(s, s->theta[i]));
     return 0;
 }
 
@@ -232,7 +238,7 @@ static void note_pair(solver *s, size_t i, double lambda, double residual, bool 
 {
     if (!small_residual(s, residual, lambda, s->options->tolerance)) *good = false;
     s->result->eigenvalue[i] = lambda;
-    s->result->residual[i] = residual == 0 ? 0 : residual / fabs(lambda);
+    s->result->residual[i] = residual == 0 ? 0 : residual / scale(s, lambda);
 }
 
 /* By one product. */

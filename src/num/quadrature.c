@@ -6,7 +6,8 @@
  * eigenvalues (Ubaru, Chen & Saad 2017; Ghorbani, Krishnan & Xiao 2019).
  * Every vector is orthogonalised against all before it: without that, Lanczos brings up copies of eigenvalues whose weights
  * are no longer those of the measure. Where what is left of a product is rounding the Krylov space is exhausted: the
- * quadrature is then exact, and ends there. */
+ * quadrature is then exact, and ends there. Of T's eigenvectors only the first components are worked out (Golub & Welsch 1969):
+ * that takes no time beside a product, so that whoever stops the operator stops the quadrature. */
 #include "basis.h"
 #include "eigen.h"
 
@@ -23,30 +24,26 @@
 typedef struct recurrence {
     size_t n, steps, m;           /* length of a vector; steps wanted, and made */
     ss_basis basis;               /* steps + 1 rows */
-    ss_eigen_work eigen;
     double *alpha, *beta;         /* (steps) T's diagonal, and what stands beside it */
-    double *h, *t;                /* (steps + 1) coefficients; (steps, steps) */
+    double *h;                    /* (steps + 1) coefficients */
 } recurrence;
 
 static int recurrence_init(recurrence *r, size_t n, size_t steps, ss_error *error)
 {
     *r = (recurrence){.n = n, .steps = steps};
-    if (ss_basis_init(&r->basis, n, steps + 1, error) != 0 || ss_eigen_work_init(&r->eigen, steps, error) != 0) return -1;
+    if (ss_basis_init(&r->basis, n, steps + 1, error) != 0) return -1;
     r->alpha = ss_alloc(steps, sizeof *r->alpha);
     r->beta = ss_alloc(steps, sizeof *r->beta);
     r->h = ss_alloc(steps + 1, sizeof *r->h);
-    if (steps <= SIZE_MAX / steps) r->t = ss_alloc(steps * steps, sizeof *r->t);
-    return r->alpha && r->beta && r->h && r->t ? 0 : ss_fail(error, "no memory for a quadrature of %zu nodes", steps);
+    return r->alpha && r->beta && r->h ? 0 : ss_fail(error, "no memory for a quadrature of %zu nodes", steps);
 }
 
 static void recurrence_finish(recurrence *r)
 {
     ss_basis_finish(&r->basis);
-    ss_eigen_work_finish(&r->eigen);
     ss_free(r->alpha);
     ss_free(r->beta);
     ss_free(r->h);
-    ss_free(r->t);
 }
 
 /* *finite: every product was. */
@@ -76,14 +73,9 @@ static int run(recurrence *r, ss_operator *op, void *ctx, bool *finite, ss_error
 
 static int solve(recurrence *r, double *node, double *weight, ss_error *error)
 {
-    size_t m = r->m;
-    memset(r->t, 0, m * m * sizeof *r->t);
-    for (size_t i = 0; i < m; i++) {
-        r->t[i * m + i] = r->alpha[i];
-        if (i > 0) r->t[i * m + i - 1] = r->beta[i - 1];
-    }
-    if (ss_eigen_solve(&r->eigen, m, r->t, node, error) != 0) return -1;
-    for (size_t i = 0; i < m; i++) weight[i] = r->t[i * m] * r->t[i * m];
+    memcpy(node, r->alpha, r->m * sizeof *node);
+    if (ss_eigen_tridiagonal(r->m, node, r->beta, weight, error) != 0) return -1;
+    for (size_t i = 0; i < r->m; i++) weight[i] *= weight[i];
     return 0;
 }
 

@@ -1,8 +1,8 @@
 /* batch_sharpness.c - what training's own gradients see of the curvature.
  * Batch sharpness (Andreyev & Beneventano 2024, arXiv 2412.20553): the mean over training's batches B of
  * g_B' H_B g_B / ||g_B||^2, gradient and Hessian both of B's mean loss (batch norm by ghost batches within B, as the
- * Hessian's options say). B: the first whole batches of one random order of the training subset; all of it, where
- * training's batch is.
+ * Hessian's options say). B: the first whole batches of one random order of the training subset, as many as there are at
+ * most; all of it, where training's batch is.
  * SAM's edge (Long & Bartlett 2023): (||g|| / 2 rho) (sqrt(1 + 8 rho / (lr ||g||)) - 1), g of the Hessian's own loss: where
  * lambda_max settles under SAM with full batches. */
 #include "measurer.h"
@@ -20,19 +20,22 @@ int ss_measure_sam_edge(ss_measurer *m, ss_measures *out, ss_error *error)
     }
     ss_hessian_objective(m->h, g);
     double size = ss_norm(m->n, g);
-    /* The formula without its difference of two numbers that may be nearly equal. */
-    out->sam_edge = size == 0 ? 0 : 4 / (lr * (sqrt(1 + 8 * rho / (lr * size)) + 1));
+    /* The formula without its difference of two numbers that may be nearly equal; its limit for no gradient is 0. */
+    if (isfinite(size)) out->sam_edge = size == 0 ? 0 : 4 / (lr * (sqrt(1 + 8 * rho / (lr * size)) + 1));
     ss_free(g);
     return 0;
 }
 
-/* *ratio = g'Hg / g'g over the examples; a gradient of zero has none: NaN. */
+/* *ratio = g'Hg / g'g over the examples; a gradient of zero has none: NaN. The product is with g's direction, whatever its
+ * length: of a g of 1e-25 the passes' products of small numbers would be below what float holds. */
 static int rayleigh(ss_measurer *m, const uint32_t *index, uint32_t n, ss_real *g, ss_real *hg, double *ratio,
                     ss_error *error)
 {
     if (ss_hessian_select(m->h, index, n, error) != 0) return -1;
     if (ss_measurer_stopped(m)) return 1;
     ss_hessian_objective(m->h, g);
+    double size = ss_norm(m->n, g);
+    for (size_t i = 0; i < m->n; i++) g[i] = (ss_real)((double)g[i] / size);
     int rc = ss_measurer_apply(m, g, hg, error);
     if (rc == 0) *ratio = ss_dot(m->n, g, hg) / ss_dot(m->n, g, g);
     return rc;

@@ -1,5 +1,6 @@
 /* extremes.c - measures that are the largest eigenvalue of something made of H, all by the Lanczos solver of lambda_max:
- *   lambda_min             -H, and the sign turned back
+ *   lambda_min             -H, and the sign turned back. It may lie at 0, where no residual is small beside |lambda|: tolerance
+ *                          and residual are relative to ||H||
  *   gauss_newton           J' (d2 loss / d logits2) J (Schraudolph 2002)
  *   adaptive_lambda_max    C H C, C = diag|w|: the second-order part of adaptive sharpness (Kwon et al. 2021;
  *                          Andriushchenko et al. 2023, arXiv 2302.07011); each weight counts in units of itself
@@ -49,7 +50,9 @@ static int apply_negative(void *ctx, const ss_real *v, ss_real *hv, ss_error *er
 
 int ss_measure_lambda_min(ss_measurer *m, ss_measures *out, ss_error *error)
 {
+    m->options.lanczos.by_norm = true;
     int rc = largest(m, apply_negative, m, m->n, 0, &out->lambda_min, &out->lambda_min_residual, NULL, error);
+    m->options.lanczos.by_norm = false;
     out->lambda_min = -out->lambda_min;
     return rc;
 }
@@ -132,16 +135,19 @@ int ss_measure_subsets(ss_measurer *m, ss_measures *out, ss_error *error)
     if (size == 0)
         return ss_fail(error, "%u disjoint subsets of %u training examples: ask for at most %u", parts, total, total);
     uint32_t *index = ss_alloc(size, sizeof *index);
-    double *value = ss_alloc(parts, sizeof *value), residual, deviation;
+    double *value = ss_alloc(parts, sizeof *value), residual, most = 0, deviation;
     int rc = index && value ? 0 : ss_fail(error, "no memory for %u subsets of %u examples", parts, size);
     for (uint32_t s = 0; rc == 0 && s < parts; s++) {
         for (uint32_t i = 0; i < size; i++) index[i] = ss_even_index(i * parts + s, size * parts, total);
         rc = ss_hessian_select(m->h, index, size, error);
         if (rc == 0) rc = largest(m, ss_measurer_apply, m, m->n, 1 + s, &value[s], &residual, NULL, error);
+        if (rc == 0 && !(residual <= most)) most = residual; /* NaN stays */
     }
     if (rc == 0) {
         ss_mean_error(parts, value, &out->subset_lambda_mean, &deviation);
         out->subset_lambda_deviation = deviation * sqrt(parts);
+        out->subset_lambda_residual = most;
+        out->subset_examples = size;
     }
     ss_free(index);
     ss_free(value);

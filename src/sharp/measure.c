@@ -53,9 +53,9 @@ bool ss_measure_wanted(const ss_measure_options *o, int i)
 
 void ss_measures_init(ss_measures *m)
 {
-    *m = (ss_measures){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, 0};
+    *m = (ss_measures){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, 0};
 }
-_Static_assert(sizeof(ss_measures) == 19 * sizeof(double), "every field is set");
+_Static_assert(sizeof(ss_measures) == 21 * sizeof(double), "every field is set");
 
 ss_measurer *ss_measurer_create(ss_hessian *h, const ss_net *net, const ss_dataset *data, const ss_measure_options *options,
                                 ss_error *error)

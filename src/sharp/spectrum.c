@@ -48,7 +48,8 @@ static int probe(ss_measurer *m, ss_real *z, ss_spectrum *s, ss_error *error)
 int ss_measure_spectrum(ss_measurer *m, ss_measures *out, ss_error *error)
 {
     (void)out;
-    size_t most = (size_t)m->options.spectrum_probes * (size_t)m->options.spectrum_steps;
+    size_t steps = (size_t)m->options.spectrum_steps < m->n ? (size_t)m->options.spectrum_steps : m->n;
+    size_t most = (size_t)m->options.spectrum_probes * steps;
     ss_spectrum s = {0, ss_alloc(most, sizeof(double)), ss_alloc(most, sizeof(double))};
     ss_real *z = ss_measurer_vector(m, error);
     int rc = z ? 0 : -1;

@@ -23,42 +23,47 @@ static double unit(const search *s, size_t i)
     return s->adaptive ? fabs((double)s->m->theta[i]) : 1;
 }
 
-/* point = w + the maximiser of the loss linearised where g is the gradient. False: g leads nowhere. */
-static bool step(search *s)
+/* ||c g||: 0 where g leads nowhere. */
+static double length(const search *s)
 {
-    const ss_real *w = s->m->theta;
     double norm2 = 0;
     for (size_t i = 0; i < s->m->n; i++) {
         double cg = unit(s, i) * (double)s->g[i];
         norm2 += cg * cg;
     }
-    if (!(norm2 > 0 && isfinite(norm2))) return false;
-    double factor = s->rho / sqrt(norm2);
+    return sqrt(norm2);
+}
+
+/* point = w + the maximiser of the loss linearised where g is the gradient, ||c g|| = length > 0. */
+static void step(search *s, double length)
+{
+    const ss_real *w = s->m->theta;
+    double factor = s->rho / length;
     for (size_t i = 0; i < s->m->n; i++) {
         double c = unit(s, i);
         s->point[i] = (ss_real)((double)w[i] + factor * c * c * (double)s->g[i]);
     }
-    return true;
 }
 
-/* *value = the largest rise of the selected examples' loss; NaN where a loss is not finite. */
+/* *value = the largest rise of the selected examples' loss; NaN where a loss or a gradient is not finite. */
 static int rise(search *s, double *value)
 {
     ss_measurer *m = s->m;
     ss_hessian_set(m->h, m->theta, m->stats);
     if (ss_measurer_stopped(m)) return 1;
-    double start = ss_hessian_objective(m->h, s->g);
+    double start = ss_hessian_objective(m->h, s->g), size = length(s);
     *value = isfinite(start) ? 0 : (double)NAN;
-    for (int i = 0; i < m->options.sharpness_steps && step(s); i++) {
+    for (int i = 0; i < m->options.sharpness_steps && size > 0 && isfinite(size); i++) {
         if (ss_measurer_stopped(m)) return 1;
+        step(s, size);
         ss_hessian_set(m->h, s->point, m->stats);
-        double here = ss_hessian_objective(m->h, i + 1 < m->options.sharpness_steps ? s->g : NULL) - start;
-        if (here > *value || !isfinite(here)) *value = here;
-        if (!isfinite(here)) {
-            *value = NAN;
-            return 0;
-        }
+        bool last = i + 1 == m->options.sharpness_steps;
+        double here = ss_hessian_objective(m->h, last ? NULL : s->g) - start;
+        if (!isfinite(here)) size = NAN;
+        else if (here > *value) *value = here;
+        if (isfinite(size) && !last) size = length(s);
     }
+    if (!isfinite(size)) *value = NAN;
     return 0;
 }
 

@@ -67,6 +67,17 @@ static int check_curvature(const ss_settings *s, const char **key, ss_error *err
     return 0;
 }
 
+/* Batches of the whole training set are one, and batch sharpness has no error then; else each of so many must be there. */
+int ss_batches_check(const ss_settings *s, int64_t n_train, ss_error *error)
+{
+    if (s->batch_sharpness_batches == 0 || n_train == SS_WORD || s->batch_size == SS_WORD || s->batch_size >= n_train ||
+        s->batch_sharpness_batches <= n_train / s->batch_size)
+        return 0;
+    return ss_fail(error, "batch_sharpness_batches %lld is more than the %lld whole batches of batch_size %lld that %lld "
+                   "training examples make; lower it, or zip it with batch_size", (long long)s->batch_sharpness_batches,
+                   (long long)(n_train / s->batch_size), (long long)s->batch_size, (long long)n_train);
+}
+
 /* What is certain to fail; whether the network has layers ahead of batch norms, only the network knows. */
 static int check_measures(const ss_settings *s, const char **key, ss_error *error)
 {
@@ -77,8 +88,9 @@ static int check_measures(const ss_settings *s, const char **key, ss_error *erro
     *key = "batch_sharpness_batches";
     if (s->batch_sharpness_batches == 1)
         return ss_fail(error, "batch_sharpness_batches 1 has no standard error; expected 0 (not measured) or 2 and more");
+    if (ss_batches_check(s, n, error)) return -1;
     *key = "sharpness_m";
-    if (s->sharpness_rho > 0 && examples != SS_WORD && s->sharpness_m > examples)
+    if ((s->sharpness_rho > 0 || s->adaptive_rho > 0) && examples != SS_WORD && s->sharpness_m > examples)
         return ss_fail(error, "sharpness_m %lld is more than the %lld examples of the Hessian; lower it, or write "
                        "sharpness_m: all", (long long)s->sharpness_m, (long long)examples);
     *key = "lambda_subsets";

@@ -6,7 +6,7 @@
  *   kind 5  table: u32 n_columns, (u8 length, name)*, u32 n_rows, f64 row after row
  *
  * Columns and fields are found by name, so that a journal of an older or newer program stays readable. Measures that are not
- * known, columns of which no value is, and a spectrum without nodes are left out. */
+ * known, columns of which no value is, a spectrum without nodes, and what an earlier program's record had not, are left out. */
 #include "parts.h"
 
 #include <math.h>
@@ -77,18 +77,11 @@ static void put_field(struct writer *w, const ss_field *f, const ss_record *r)
     put_u64(w, bits);
 }
 
-static bool is_column_known(const ss_series *s, size_t c)
-{
-    for (size_t i = 0; i < s->n_rows; i++)
-        if (!isnan(s->value[i * s->n_columns + c])) return true;
-    return false;
-}
-
 static void put_table(struct writer *w, const char *name, const ss_series *s, const ss_field *columns)
 {
     size_t kept[MAX_COLUMNS], n = 0, bytes = 8;
     for (size_t c = 0; c < s->n_columns; c++) {
-        if (columns[c].key && !is_column_known(s, c)) continue;
+        if (columns[c].key && !ss_column_is_known(s, c)) continue;
         kept[n++] = c;
         bytes += 1 + strlen(columns[c].name) + 8 * s->n_rows;
     }
@@ -103,26 +96,33 @@ static void put_table(struct writer *w, const char *name, const ss_series *s, co
         for (size_t k = 0; k < n; k++) put_reals(w, 1, &s->value[i * s->n_columns + kept[k]]);
 }
 
-static bool is_left_out(const ss_field *f, const ss_record *r)
+static bool is_known(const ss_field *f, const ss_record *r)
 {
     const char *p = (const char *)r + f->offset;
     double real;
     int64_t whole;
-    if (!f->key) return false;
+    if (f->type == SS_FIELD_TEXT) return *p != 0;
     memcpy(&real, p, sizeof real);
     memcpy(&whole, p, sizeof whole);
-    return f->type == SS_FIELD_REAL ? isnan(real) : whole == SS_UNKNOWN;
+    return f->type == SS_FIELD_REAL ? !isnan(real) : whole != SS_UNKNOWN;
+}
+
+/* Field i of the table f. */
+static bool is_left_out(const ss_field *f, size_t i, const ss_record *r)
+{
+    bool absent = r->absent[i / 64] >> (i % 64) & 1;
+    return (f[i].key || absent) && !is_known(&f[i], r);
 }
 
 static void put_record(struct writer *w, const ss_record *r)
 {
     size_t n, n_columns, n_left_out = 0;
     const ss_field *f = ss_record_fields(&n);
-    for (size_t i = 0; i < n; i++) n_left_out += is_left_out(&f[i], r);
+    for (size_t i = 0; i < n; i++) n_left_out += is_left_out(f, i, r);
     put(w, magic, sizeof magic);
     put_u32(w, n - n_left_out + 3 + (r->spectrum.n_rows > 0));
     for (size_t i = 0; i < n; i++)
-        if (!is_left_out(&f[i], r)) put_field(w, &f[i], r);
+        if (!is_left_out(f, i, r)) put_field(w, &f[i], r);
     put_head(w, KIND_REALS, "eigenvalue", 8 * r->n_eigenvalues);
     put_reals(w, r->n_eigenvalues, r->eigenvalue);
     put_table(w, "history", &r->history, ss_history_fields(&n_columns));
@@ -304,6 +304,9 @@ static int read_record(struct reader *in, ss_record *r, ss_error *error)
         if (in->bad || kind == 0) return ss_fail(error, "damaged record: field %zu of %zu is cut off", i + 1, n_fields);
         if (read_named(&payload, kind, name, r, seen, error)) return -1;
     }
+    size_t n;
+    ss_record_fields(&n);
+    for (size_t i = 0; i < n; i++) r->absent[i / 64] |= (uint64_t)!seen[i] << (i % 64);
     return in->left ? ss_fail(error, "damaged record: %zu bytes after its end", in->left) : 0;
 }
 

@@ -13,6 +13,7 @@
 enum { GRADIENT = 3, FORWARD = 1, DELTAS = 1, FLOPS_PER_MAC = 2 };
 static const double product_gradients = 2.1;
 enum { USUAL_PRODUCTS = 12, WARM_PRODUCTS = 7, LANCZOS_BASIS = 20, REAL_BYTES = 4 };
+enum { NODE_BYTES = 64 }; /* of a spectrum: value and weight while it is made, in the record, twice as bytes on their way out */
 /* Work that counts no multiply-accumulate, in units of one: on a value that a layer makes (activations, pooling, batch
  * norm, the copies of a convolution), and on a parameter in one step (gradient, its double accumulator, update). Both wait
  * for memory; rough figures, for the order before anything is measured: the cost model corrects them. */
@@ -129,11 +130,11 @@ static double curvature_passes(const ss_settings *s, const ss_work_size *w, cons
     double again = (FORWARD * anew(n, kept->activations) + DELTAS * anew(n, kept->deltas)) / n;
     double examples = chosen(s->curvature_examples, w->n_train);
     double product = GRADIENT * product_gradients + again, measured = n_measurements * (FORWARD + DELTAS) + products * product;
-    double more = ss_cost_measures(s, product, examples, batch_of(s, w), w->n_train);
+    double more = ss_cost_measures(s, product, examples, batch_of(s, w), w);
     if (s->track_measures) {      /* in training all but the spectrum */
         ss_settings tracked = *s;
         tracked.spectrum_probes = 0;
-        more += n_tracked(s, w) * ss_cost_measures(&tracked, product, examples, batch_of(s, w), w->n_train);
+        more += n_tracked(s, w) * ss_cost_measures(&tracked, product, examples, batch_of(s, w), w);
     }
     return examples * measured + more;
 }
@@ -151,7 +152,7 @@ static double vectors(const ss_settings *s, const ss_work_size *w, const ss_cost
     if (kept->n_batches > 1) real += 1, sums += 1;     /* of the Hessian's batches likewise */
     if (s->interpolation_points >= 2) real += 4 + k;   /* iterate, next one, point between; start and best eigenvectors */
     if (s->track_every_epochs != SS_WORD || s->track_every_steps != SS_WORD) real += 1; /* the start of the next check */
-    real += ss_cost_measure_vectors(s);
+    real += ss_cost_measure_vectors(s, w->n_parameters);
     return real * REAL_BYTES + sums * SUM_BYTES;
 }
 
@@ -163,7 +164,7 @@ static double memory_bytes(const ss_settings *s, const ss_work_size *w, const ss
     double trainer = fmax(trained_together(s, w), fmin((double)s->micro_batch, w->evaluated_together)) * w->values_per_example;
     double tangents = measured_together(s, w) * w->tangents_per_example;
     return PROGRAM_BYTES + w->n_parameters * vectors(s, w, kept) + (trainer + tangents) * REAL_BYTES + w->scratch_bytes
-           + kept->kept_bytes + w->data_bytes;
+           + kept->kept_bytes + w->data_bytes + NODE_BYTES * kept->nodes;
 }
 
 ss_cost ss_cost_predict(const ss_settings *s, const ss_work_size *w, double flops_per_s)
@@ -171,6 +172,7 @@ ss_cost ss_cost_predict(const ss_settings *s, const ss_work_size *w, double flop
     double mac_s = FLOPS_PER_MAC / flops_per_s;
     ss_cost cost = {.train_s = training_macs(s, w) * mac_s};
     plan_kept(s, w, &cost);
+    cost.nodes = ss_cost_nodes(s, w->n_parameters);
     cost.curvature_s = curvature_passes(s, w, &cost) * ss_cost_macs(w) * mac_s;
     cost.memory_bytes = memory_bytes(s, w, &cost);
     return cost;

@@ -125,9 +125,11 @@ static const ss_key table[] = {
     INT(trace_probes, "0", 0, 1e6, "probes", "the Hessian's trace from a product each with so many vectors of random signs "
         "(Hutchinson 1990), with the standard error over them; 0: no, else at least 2"),
     INT(spectrum_probes, "0", 0, 1e4, "probes", "the density of the Hessian's eigenvalues by stochastic Lanczos quadrature "
-        "(Ghorbani et al. 2019) from so many random vectors; 0: no"),
-    INT(spectrum_steps, "50", 2, 1000, "products", "Lanczos steps from each of these vectors: as many nodes of the density"),
-    BOOL(smallest_eigenvalue, "false", "the smallest algebraic eigenvalue: how negative the curvature gets"),
+        "(Ghorbani et al. 2019) from so many random vectors; 0: no. At most 100000 nodes a point"),
+    INT(spectrum_steps, "50", 2, 1000, "products", "Lanczos steps from each of these vectors, at most the parameters: as many "
+        "nodes of the density"),
+    BOOL(smallest_eigenvalue, "false", "the smallest algebraic eigenvalue: how negative the curvature gets, to "
+         "curvature_tolerance times the largest |eigenvalue|"),
     BOOL(gauss_newton, "false", "the largest eigenvalue of the Gauss-Newton matrix, the mean of J' (d2 loss / d logits2) J "
         "(Schraudolph 2002): the Hessian without the curvature of the network's own function"),
     BOOL(adaptive_eigenvalue, "false", "the largest eigenvalue of diag|w| H diag|w|: curvature where every weight is "
@@ -137,16 +139,18 @@ static const ss_key table[] = {
     BOOL(gradient_alignment, "false", "alignment |g'u| / ||g|| of the gradient with the eigenvector u of lambda_max"),
     FLOAT(sharpness_rho, "0", 0, CLOSED, INFINITY, OPEN, "1", "largest rise of the loss within this distance of the weights "
           "(Foret et al. 2021), found from below in sharpness_steps; 0: not measured"),
-    COUNT(sharpness_m, "all", "all", "examples", "examples per perturbation of that sharpness, then a mean over groups, as in "
-          "m-SAM (Andriushchenko and Flammarion 2022); `all`: one for all"),
+    COUNT(sharpness_m, "all", "all", "examples", "examples per perturbation of sharpness_rho and of adaptive_rho, then a "
+          "mean over groups, as in m-SAM (Andriushchenko and Flammarion 2022); `all`: one for all"),
     FLOAT(adaptive_rho, "0", 0, CLOSED, INFINITY, OPEN, "1", "largest rise of the loss within this distance in units of "
           "|w|, weight by weight (Andriushchenko et al. 2023); 0: not measured"),
     INT(sharpness_steps, "20", 1, 1e5, "steps", "steps of gradient ascent to those largest rises; 1 is SAM's perturbation"),
     INT(batch_sharpness_batches, "0", 0, 1e6, "batches", "batch sharpness, the mean of g'Hg / ||g||^2 over so many random "
-        "batches of the training's size, g and H of each batch (Andreyev and Beneventano 2024); 0: no, else at least 2"),
+        "batches of the training's size, g and H of each batch (Andreyev and Beneventano 2024); 0: no, else at least 2 and at "
+        "most as many as there are; with batch_size: full the one there is"),
     {.name = AT(lambda_subsets), .section = S, .type = SS_COUNT, .fallback = "none", .word = "none", .min = 2,
      .max = MAX_COUNT, .identity = ID, .optional = OPTIONAL, .unit = "subsets", .text = "lambda_max on so many disjoint "
-     "parts of the training subset: its mean and standard deviation, the error bar of the data"},
+     "parts of the training subset, each of curvature_examples or of all that there are over their number: mean and standard "
+     "deviation, the error bar of the data where they are of curvature_examples; of fewer lambda_max is larger"},
     BOOL(track_measures, "false", "also takes the measures asked for, the spectrum aside, wherever lambda_max is tracked"),
 #undef S
 #undef ID

@@ -44,8 +44,12 @@ int ss_settings_check(const ss_settings *s, const char **key, ss_error *error);
 /* cost_measures.c: forward passes of one example that the measures beside lambda_max take each time, a product with the
  * Hessian taking `product`, on the Hessian's examples and batches of training; vectors as long as the parameters that they
  * need besides. */
-double ss_cost_measures(const ss_settings *s, double product, double examples, double batch, double n_train);
-double ss_cost_measure_vectors(const ss_settings *s);
+double ss_cost_measures(const ss_settings *s, double product, double examples, double batch, const ss_work_size *w);
+double ss_cost_measure_vectors(const ss_settings *s, double n_parameters);
+double ss_cost_nodes(const ss_settings *s, double n_parameters); /* of a point's spectrum, at most */
+
+/* record.c: is any of the column's values a number? */
+bool ss_column_is_known(const ss_series *s, size_t c);
 
 /* check.c: training examples, as far as the settings alone tell; SS_WORD: the data set decides. */
 int64_t ss_train_total(const ss_settings *s);

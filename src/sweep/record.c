@@ -21,21 +21,25 @@ const char *const ss_stop_name[SS_N_STOP] = {"none", "train_accuracy", "train_lo
     X(trace, "trace_probes", "trace of the Hessian: mean of v'Hv over random signs v") \
     X(trace_error, "trace_probes", "standard error of trace over its probes") \
     X(lambda_min, "smallest_eigenvalue", "smallest algebraic eigenvalue of the Hessian") \
-    X(lambda_min_residual, "smallest_eigenvalue", "||Hu - lambda u|| / |lambda| of lambda_min") \
+    X(lambda_min_residual, "smallest_eigenvalue", "||Hu - lambda u|| of lambda_min over the largest |eigenvalue|, for it may " \
+      "lie at 0") \
     X(gauss_newton_lambda_max, "gauss_newton", "largest eigenvalue of the Gauss-Newton matrix J' (d2 loss / d logits2) J") \
     X(gauss_newton_residual, "gauss_newton", "relative residual of gauss_newton_lambda_max") \
     X(adaptive_lambda_max, "adaptive_eigenvalue", "largest eigenvalue of diag|w| H diag|w|") \
     X(adaptive_residual, "adaptive_eigenvalue", "relative residual of adaptive_lambda_max") \
     X(spherical_sharpness, "spherical_eigenvalue", "||w||^2 lambda_max of H's block of the weights ahead of batch norms") \
     X(spherical_residual, "spherical_eigenvalue", "relative residual of spherical_sharpness") \
-    X(subset_lambda_mean, "lambda_subsets", "mean of lambda_max over disjoint subsets of the training examples") \
+    X(subset_lambda_mean, "lambda_subsets", "mean of lambda_max over disjoint subsets of subset_examples, fewer of which " \
+      "have a larger lambda_max") \
     X(subset_lambda_deviation, "lambda_subsets", "sample standard deviation of lambda_max over these subsets") \
+    X(subset_lambda_residual, "lambda_subsets", "largest relative residual of lambda_max over these subsets") \
     X(sharpness, "sharpness_rho", "largest rise of the loss found within sharpness_rho of the weights") \
     X(adaptive_sharpness, "adaptive_rho", "largest rise of the loss found within adaptive_rho in units of |w|") \
     X(batch_sharpness, "batch_sharpness_batches", "mean of g'Hg / ||g||^2 over batches, g and H of each batch") \
     X(batch_sharpness_error, "batch_sharpness_batches", "standard error of batch_sharpness over its batches") \
     X(alignment, "gradient_alignment", "|g'u| / ||g||: the gradient's part along the eigenvector u of lambda_max") \
-    X(sam_edge, "sam_rho", "SAM's edge for lambda_max: (||g|| / 2 rho)(sqrt(1 + 8 rho / (lr ||g||)) - 1)")
+    X(sam_edge, "sam_rho", "SAM's edge for lambda_max: (||g|| / 2 rho)(sqrt(1 + 8 rho / (lr ||g||)) - 1), with the learning " \
+      "rate that is in lr_lambda_max")
 #define MEASURE(m, k, t) {AT(m), .type = SS_FIELD_REAL, .key = k, .unit = "1", .text = t},
 #define TRACKED(m, k, t) {.name = #m, .type = SS_FIELD_REAL, .offset = COLUMN_##m, .key = k, .unit = "1", .text = t},
 #define NUMBER(m, k, t) COLUMN_##m,
@@ -54,6 +58,8 @@ static const ss_field record_fields[] = {
     INT(curvature_n_examples, "examples", "training examples that the Hessian's loss was averaged over"),
     INT(curvature_ghost_examples, "examples", "ghost batch whose statistics the Hessian used; 0: no batch statistics"),
     MEASURES(MEASURE)
+    {AT(subset_examples), .type = SS_FIELD_INT, .key = "lambda_subsets", .unit = "examples",
+     .text = "training examples in each of these subsets"},
     {AT(measure_hvp_count), .type = SS_FIELD_INT, .key = SS_ANY_MEASURE, .unit = "products",
      .text = "products with the Hessian or the Gauss-Newton matrix that the measures took"},
     REAL(train_loss, "1", "mean loss over the training subset, in eval mode, at the end"),
@@ -103,7 +109,7 @@ static const ss_field track_fields[] = {
     COLUMN(4, "lambda_residual", "1", "||Hu - lambda u|| / |lambda| with ||u|| = 1"),
     COLUMN(5, "lambda_converged", "", "1: the residual is within curvature_tolerance"),
     COLUMN(6, "hvp_count", "products", "Hessian-vector products spent"),
-    COLUMN(7, "lr_lambda_max", "1", "learning rate times lambda_max"),
+    COLUMN(7, "lr_lambda_max", "1", "learning rate of the next step times lambda_max"),
     COLUMN(8, "loss", "1", "mean loss over the Hessian's examples"),
     COLUMN(9, "gradient_norm", "1", "Euclidean norm of that loss's gradient"),
     MEASURES(TRACKED)
@@ -117,6 +123,7 @@ static const ss_field spectrum_fields[] = {
 };
 
 #define N_OF(table) (sizeof(table) / sizeof *(table))
+_Static_assert(N_OF(record_fields) <= 8 * sizeof ((ss_record *)0)->absent, "every field has its bit");
 
 const ss_field *ss_record_fields(size_t *n)
 {
@@ -180,6 +187,13 @@ int ss_series_append(ss_series *s, const double *row)
     return 0;
 }
 
+bool ss_column_is_known(const ss_series *s, size_t c)
+{
+    for (size_t i = 0; i < s->n_rows; i++)
+        if (!isnan(s->value[i * s->n_columns + c])) return true;
+    return false;
+}
+
 /* Bit for bit, except that every NaN says the same: unknown. */
 static bool same_reals(size_t n, const double *a, const double *b)
 {
@@ -215,4 +229,76 @@ bool ss_record_same(const ss_record *a, const ss_record *b)
     return a->n_eigenvalues == b->n_eigenvalues && same_reals(a->n_eigenvalues, a->eigenvalue, b->eigenvalue) &&
            same_series(&a->history, &b->history) && same_series(&a->track, &b->track) &&
            same_series(&a->spectrum, &b->spectrum);
+}
+
+/* ---- records of two programs ------------------------------------------------------------------------------------------ */
+
+static bool is_absent(const ss_record *r, size_t i)
+{
+    return r->absent[i / 64] >> (i % 64) & 1;
+}
+
+/* Fields that are no measure's are always in a record's bytes: an earlier program did not know one that is not. */
+static bool is_earlier(const ss_record *r)
+{
+    for (size_t i = 0; i < N_OF(record_fields); i++)
+        if (!record_fields[i].key && is_absent(r, i)) return true;
+    return false;
+}
+
+/* Did r's program not know field i? A measure's are left out where they are NaN, too: then another of the same measure, or the
+ * record's age, must say so. */
+static bool is_unheard_of(const ss_record *r, size_t i)
+{
+    const char *key = record_fields[i].key;
+    bool told = !key || is_earlier(r);
+    if (!is_absent(r, i)) return false;
+    for (size_t k = 0; key && k < N_OF(record_fields) && !told; k++)
+        told = record_fields[k].key && strcmp(record_fields[k].key, key) == 0 && !is_absent(r, k);
+    return told;
+}
+
+/* The same of a column of the track. */
+static bool is_column_unheard_of(const ss_record *r, size_t c)
+{
+    const char *key = track_fields[c].key;
+    bool told = is_earlier(r);
+    if (!key || ss_column_is_known(&r->track, c)) return false;
+    for (size_t k = 0; k < N_OF(track_fields) && !told; k++)
+        told = track_fields[k].key && strcmp(track_fields[k].key, key) == 0 && ss_column_is_known(&r->track, k);
+    return told;
+}
+
+bool ss_record_field_agrees(const ss_field *f, const ss_record *a, const ss_record *b)
+{
+    size_t i = (size_t)(f - record_fields);
+    return f->incidental || same_field(f, a, b) || is_unheard_of(a, i) || is_unheard_of(b, i);
+}
+
+static bool column_agrees(const ss_record *a, const ss_record *b, size_t c)
+{
+    if (is_column_unheard_of(a, c) || is_column_unheard_of(b, c)) return true;
+    for (size_t i = c; i < a->track.n_rows * a->track.n_columns; i += a->track.n_columns)
+        if (!same_reals(1, &a->track.value[i], &b->track.value[i])) return false;
+    return true;
+}
+
+bool ss_record_agrees(const ss_record *a, const ss_record *b)
+{
+    for (size_t i = 0; i < N_OF(record_fields); i++)
+        if (!ss_record_field_agrees(&record_fields[i], a, b)) return false;
+    if (a->track.n_rows != b->track.n_rows) return false;
+    for (size_t c = 0; c < N_OF(track_fields); c++)
+        if (!column_agrees(a, b, c)) return false;
+    return a->n_eigenvalues == b->n_eigenvalues && same_reals(a->n_eigenvalues, a->eigenvalue, b->eigenvalue) &&
+           same_series(&a->history, &b->history) && same_series(&a->spectrum, &b->spectrum);
+}
+
+bool ss_record_lacks(const ss_record *a, const ss_record *b)
+{
+    for (size_t i = 0; i < N_OF(record_fields); i++)
+        if (is_unheard_of(a, i) && !is_absent(b, i)) return true;
+    for (size_t c = 0; c < N_OF(track_fields); c++)
+        if (is_column_unheard_of(a, c) && ss_column_is_known(&b->track, c)) return true;
+    return false;
 }

@@ -204,7 +204,7 @@ static void memory_gone(void)
 }
 
 static const ss_case cases[] = {
-    {"predicted against actual", predicted_against_actual},
+    {"predicted against actual on a mixed grid", predicted_against_actual},
     {"what cannot be compared", what_cannot_be_compared},
     {"targets shorten", targets_shorten},
     {"memory gone", memory_gone},

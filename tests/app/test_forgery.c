@@ -69,7 +69,7 @@ static void forged(void)
         {"velocity", SIZE_MAX, 0, "piece velocity has 0 bytes"}, {"history", SIZE_MAX, 60, "60 bytes of history are no rows"},
         {"track", SIZE_MAX, 8, "8 bytes of track are no rows"}, {"point", 0, 1, "state 1"}, {"point", 1, 5, "phase 5"}, {"point", 8, 13, "of another program"},
         {"point", 1, 3, "has no piece measures"}, {"point", 1, 4, "has no piece record"},
-        {"point", 1, -1, "phase -1"}, {"point", 2, 99, "of another program"}, {"point", 3, 7, "7 and 29 columns"},
+        {"point", 1, -1, "phase -1"}, {"point", 2, 99, "of another program"}, {"point", 3, 7, "7 and 30 columns"},
         {"point", 1, 1, "is not one at which curvature is tracked"}, {"point", 1, 2, "has no piece between"},
         {"point", 6, 1, "piece warm has 0 bytes"},
         {"point_real", 0, -1, "of another program"} /* -1 is a NaN */,

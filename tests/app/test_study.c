@@ -19,6 +19,18 @@ static void refused(void)
          "batch norm would see a single example"},
         {DATA SMALL "training: {batch_size: full}\ncurvature: {curvature_examples: all, sharpness_rho: 0.1, sharpness_m: 20}\n"
          "grid: {batch_norm: [true]}\n", "batch norm would see a single example, which has no variance, in a measure: in groups"},
+        {DATA SMALL "training: {batch_size: full}\ncurvature: {curvature_examples: all, adaptive_rho: 0.1, sharpness_m: 1}\n"
+         "grid: {batch_norm: [true]}\n", "in a measure: in groups of sharpness_m for sharpness_rho or adaptive_rho"},
+        {DATA SMALL "training: {batch_size: full}\ncurvature: {curvature_examples: all, adaptive_rho: 0.1, sharpness_m: 20}\n"
+         "grid: {batch_norm: [true]}\n", "in a measure: in groups of sharpness_m for sharpness_rho or adaptive_rho"},
+        {"data: {dataset: fashion-mnist, train_examples: all}\n" SMALL "curvature: {curvature_examples: all, adaptive_rho: 1, "
+         "sharpness_m: 70000}\n", "sharpness_m 70000 is more than the 60000 examples of the Hessian"},
+        {"data: {dataset: fashion-mnist, train_examples: all}\n" SMALL "curvature: {batch_sharpness_batches: 2}\n"
+         "training: {batch_size: 30001}\n", "batch_sharpness_batches 2 is more than the 1 whole batches of batch_size 30001"},
+        {DATA SMALL "training: {batch_size: 20}\ncurvature: {curvature_examples: all, spectrum_probes: 2001}\ngrid: {seed: [0]}\n",
+         "spectrum_probes 2001 of 50 steps are 100050 nodes of a spectrum; at most 100000 are kept"},
+        {DATA "model: {network: mlp, widths: []}\ntraining: {batch_size: 20}\ncurvature: {curvature_examples: all, "
+         "spectrum_probes: 1000, spectrum_steps: 1000}\ngrid: {seed: [0]}\n", "spectrum_probes 1000 of 148 steps are 148000 nodes"},
         {"data: {dataset: fashion-mnist, train_examples: all}\n" SMALL "curvature: {lambda_subsets: 70000}\n",
          "lambda_subsets 70000 is more than the 60000 training examples"},
         {DATA "model: {network: vgg11}\ncurvature: {curvature_examples: all}\ntraining: {batch_size: 20}\ngrid: {seed: [0]}\n",
@@ -65,6 +77,7 @@ static void smallest_pass_of_measures(void)
 {
     static const struct { const char *key; const char *value; int64_t m; uint32_t n, expected; } table[] = {
         {"sharpness_rho", "0.1", SS_WORD, 100, 20}, {"sharpness_rho", "0.1", 30, 100, 10}, {"sharpness_rho", "0.1", 33, 100, 1},
+        {"adaptive_rho", "0.1", 30, 100, 10}, {"adaptive_rho", "0.1", 33, 100, 1},
         {"sharpness_rho", "0", 33, 100, 20},        {"sharpness_rho", "0.1", 1, 100, 1},   {"sharpness_rho", "0.1", 21, 100, 1},
         {"lambda_subsets", "2", SS_WORD, 100, 10},  {"lambda_subsets", "3", SS_WORD, 100, 13}, {"lambda_subsets", "100", SS_WORD, 100, 1},
         {"batch_sharpness_batches", "2", SS_WORD, 100, 20}, {"trace_probes", "5", SS_WORD, 100, 20},

@@ -43,6 +43,27 @@ static void test_lambda_min(void)
         }
 }
 
+/* H + l2 I with the smallest eigenvalue a hundred thousandth of the largest: beside |lambda_min| no residual of float is small. */
+static void test_lambda_min_near_zero(void)
+{
+    setup s = mlp_setup();
+    ss_hessian_options o = plain_options();
+    ss_measure_options mo = measure_options();
+    spectrum x = spectrum_make(&s, &o);
+    mo.smallest_eigenvalue = true;
+    mo.lanczos.tolerance = 1e-3;
+    for (int sign = -1; sign <= 1; sign += 2) {
+        o.l2 = -x.w[0] * (1 + 1e-5 * sign);
+        double least = x.w[0] + o.l2, most = x.w[s.p - 1] + o.l2;
+        ss_measures m = measure(&s, &o, &mo, "lambda_min");
+        CU_ASSERT(fabs(least) < 2e-5 * most);
+        CU_ASSERT(m.lambda_min_residual <= mo.lanczos.tolerance && m.lambda_min_residual >= 0);
+        CU_ASSERT(m.hvp_count < 100 && fabs(m.lambda_min - least) <= mo.lanczos.tolerance * most);
+    }
+    spectrum_drop(&x);
+    setup_drop(&s);
+}
+
 /* Softmax regression is linear in its parameters: G = H. Elsewhere G is dense from its own products, which tests/nn holds
  * to Fisher's matrix: symmetric, positive semidefinite, not H. */
 static void test_gauss_newton(void)
@@ -227,6 +248,10 @@ static void test_subsets(void)
             ss_measures m = measure(&s, &o, &mo, "subsets");
             SS_ASSERT_NEAR(m.subset_lambda_mean, mean, by_precision(1e-3, 1e-8), 0);
             SS_ASSERT_NEAR(m.subset_lambda_deviation, sqrt(deviation), by_precision(1e-2, 1e-7), 0);
+            CU_ASSERT(m.subset_examples == size && m.subset_lambda_residual <= by_precision(1e-3, 1e-9));
+            mo.lanczos.max_products = 2; /* the worst of them */
+            m = measure(&s, &o, &mo, "subsets");
+            CU_ASSERT(m.subset_lambda_residual > 1e-3);
             setup_drop(&s);
         }
 }
@@ -291,6 +316,7 @@ static void test_alignment(void)
 
 static const ss_case cases[] = {
     {"lambda_min", test_lambda_min},
+    {"lambda_min near zero", test_lambda_min_near_zero},
     {"Gauss-Newton", test_gauss_newton},
     {"adaptive lambda_max", test_adaptive},
     {"spherical sharpness", test_spherical},

@@ -1,6 +1,8 @@
 /* Trace and spectral density against dense Hessians. */
 #include "measures.h"
 
+#include <limits.h>
+
 static const ss_layer scalar_layers[] = {{.type = "flatten"}, {.type = "linear", .units = 3}};
 
 /* One input, no bias, squared error: H = mean(x^2) I is diagonal, and random signs meet its trace exactly. */
@@ -156,7 +158,55 @@ static void test_density(void)
     setup_drop(&s);
 }
 
+/* A thousand steps take no time beside a thousand products: whoever stops products stops the measure. */
+static int times(void *ctx, const ss_real *v, ss_real *hv, ss_error *error)
+{
+    const double *diagonal = ctx;
+    (void)error;
+    for (size_t i = 0; i < 1200; i++) hv[i] = (ss_real)(diagonal[i] * (double)v[i]);
+    return 0;
+}
+
+static void test_many_nodes(void)
+{
+    enum { N = 1200, STEPS = 1000 };
+    double *diagonal = ss_alloc(N, sizeof *diagonal), *node = ss_alloc(STEPS, sizeof *node), *weight = ss_alloc(STEPS, sizeof *weight);
+    double moment[2] = {0}, want[2] = {0}, sum = 0;
+    ss_real *start = ss_alloc(N, sizeof *start);
+    size_t found;
+    for (size_t i = 0; i < N; i++) diagonal[i] = (double)((i * 7919) % 1201) / 600 - 0.3, start[i] = i % 3 ? 1 : -1;
+    CU_ASSERT_EQUAL(ss_lanczos_quadrature(times, diagonal, N, start, STEPS, node, weight, &found, NULL), 0);
+    CU_ASSERT_FATAL(found > 50);
+    for (size_t i = 0; i < found; i++) {
+        sum += weight[i];
+        CU_ASSERT(weight[i] >= 0 && (i == 0 || node[i] >= node[i - 1]));
+        moment[0] += weight[i] * node[i], moment[1] += weight[i] * pow(node[i], 4);
+    }
+    for (size_t i = 0; i < N; i++) want[0] += diagonal[i] / N, want[1] += pow(diagonal[i], 4) / N;
+    SS_ASSERT_NEAR(sum, 1, 1e-12, 0);
+    for (int k = 0; k < 2; k++) SS_ASSERT_NEAR(moment[k], want[k], by_precision(1e-5, 1e-12), 0);
+    void *const all[] = {diagonal, node, weight, start};
+    for (size_t i = 0; i < 4; i++) ss_free(all[i]);
+}
+
+/* As many probes as there may be, of so many steps: memory is for as many nodes as a Krylov space can have. */
+static void test_steps_beyond_parameters(void)
+{
+    setup s = softmax_setup();
+    ss_hessian_options o = plain_options();
+    ss_measure_options mo = measure_options();
+    mo.spectrum_probes = 2;
+    mo.spectrum_steps = INT_MAX;
+    ss_spectrum x = {0};
+    measure_spectrum(&s, &o, &mo, "spectrum", &x);
+    CU_ASSERT(x.n > 2 && x.n <= 2 * s.p);
+    ss_spectrum_finish(&x);
+    setup_drop(&s);
+}
+
 static const ss_case cases[] = {
+    {"a thousand nodes", test_many_nodes},
+    {"steps beyond the parameters", test_steps_beyond_parameters},
     {"trace of a diagonal Hessian: exact", test_diagonal},
     {"trace and its standard error", test_trace},
     {"directions at once: the same bits", test_directions},

@@ -1,6 +1,8 @@
 /* What training's gradients see of the curvature: SAM's edge by its law, batch sharpness batch by batch. */
 #include "measures.h"
 
+#include <float.h>
+
 static const ss_layer regression_layers[] = {{.type = "flatten"}, {.type = "linear", .units = 3, .bias = true}};
 
 static setup regression_setup(void) { return SETUP(synthetic(37, 2, 1, 3), regression_layers, "squared_error"); }
@@ -136,7 +138,87 @@ static void test_quadratic(void)
     setup_drop(&s);
 }
 
+/* Softmax regression on the examples of class 0 alone, which a bias tells with certainty: the larger the bias, the smaller the
+ * gradient. */
+static setup certain_setup(double bias, ss_dataset *data)
+{
+    setup s = softmax_setup();
+    uint32_t index[64], n = 0;
+    for (uint32_t i = 0; i < s.data->train.n; i++)
+        if (s.data->train.labels[i] == 0) index[n++] = i;
+    *data = part_of(s.data, index, n);
+    CU_ASSERT_FATAL(n > 3);
+    memset(s.theta, 0, s.p * sizeof *s.theta);
+    s.theta[tensor_named(s.net, "1.bias")->offset] = (ss_real)bias;
+    return s;
+}
+
+/* In float the passes' products of numbers like 1e-25 vanish. */
+static void test_small_gradient(void)
+{
+    for (double bias = 10; bias < 65; bias += 18) {
+        ss_dataset data;
+        setup s = certain_setup(bias, &data), part = s;
+        ss_hessian_options o = plain_options();
+        ss_measure_options mo = measure_options();
+        uint32_t all[64];
+        part.data = &data;
+        mo.batches = 1;
+        for (uint32_t i = 0; i < data.train.n; i++) all[i] = i;
+        ss_measures m = measure(&part, &o, &mo, "batch_sharpness");
+        CU_ASSERT(m.batch_sharpness > 0);
+        SS_ASSERT_NEAR(m.batch_sharpness, ratio_of(&part, &o, all, data.train.n), 1e-3, 0); /* 1 - p is rounding */
+        part_drop(&data);
+        setup_drop(&s);
+    }
+}
+
+/* What the header says of a gradient that is zero, and of one that is no number. */
+static void test_no_gradient(void)
+{
+    static const struct { double bias; bool finite; } table[] = {{1e4, true}, {INFINITY, false}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        ss_dataset data;
+        setup s = certain_setup(table[i].bias, &data), part = s;
+        ss_hessian_options o = plain_options();
+        ss_measure_options mo = measure_options();
+        part.data = &data;
+        mo.batches = 1, mo.alignment = true, mo.sam_rho = mo.sharpness_rho = mo.adaptive_rho = 0.1, mo.learning_rate = 1;
+        mo.sharpness_steps = 2;
+        CU_ASSERT(isnan(measure(&part, &o, &mo, "batch_sharpness").batch_sharpness));
+        CU_ASSERT(isnan(measure(&part, &o, &mo, "alignment").alignment));
+        double edge = measure(&part, &o, &mo, "sam_edge").sam_edge, rise = measure(&part, &o, &mo, "sharpness").sharpness,
+               adaptive = measure(&part, &o, &mo, "adaptive_sharpness").adaptive_sharpness;
+        CU_ASSERT(table[i].finite ? edge == 0 && rise == 0 && adaptive == 0 : isnan(edge) && isnan(rise) && isnan(adaptive));
+        part_drop(&data);
+        setup_drop(&s);
+    }
+}
+
+/* Squares of errors that overflow in the loss' gradient alone: it is infinite, and so is its norm. */
+static void test_infinite_gradient(void)
+{
+    setup s = regression_setup();
+    ss_hessian_options o = plain_options();
+    ss_measure_options mo = measure_options();
+    for (size_t i = 0; i < s.p; i++) s.theta[i] = 0;
+    s.theta[tensor_named(s.net, "1.bias")->offset] = (ss_real)by_precision(FLT_MAX, DBL_MAX);
+    o.l2 = 4;
+    mo.sam_rho = 0.1, mo.learning_rate = 1;
+    ss_hessian *h = hessian_make(&s, &o);
+    ss_real *g = ss_alloc(s.p, sizeof *g);
+    objective(h, &s, o.l2, s.theta, g);
+    CU_ASSERT(isinf(ss_norm(s.p, g)));
+    CU_ASSERT(isnan(measure(&s, &o, &mo, "sam_edge").sam_edge));
+    ss_free(g);
+    ss_hessian_destroy(h);
+    setup_drop(&s);
+}
+
 static const ss_case cases[] = {
+    {"a small gradient", test_small_gradient},
+    {"no gradient", test_no_gradient},
+    {"an infinite gradient", test_infinite_gradient},
     {"SAM's edge on a quadratic", test_sam_edge},
     {"batch sharpness, batch by batch", test_batch_sharpness},
     {"batch sharpness of a quadratic", test_quadratic},

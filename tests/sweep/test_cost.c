@@ -119,7 +119,7 @@ static void measures_by_hand(void)
     const struct { const char *key, *value; double passes; } rows[] = {
         {"trace_probes", "10", 200 * (10 * product + point)},
         {"spectrum_probes", "3", 200 * (150 * product + point)},
-        {"smallest_eigenvalue", "true", 200 * (60 * product + point)},
+        {"smallest_eigenvalue", "true", 200 * (40 * product + point)},
         {"gauss_newton", "true", 200 * (12 * product + point)},
         {"adaptive_eigenvalue", "true", 200 * (12 * product + point)},
         {"spherical_eigenvalue", "true", 200 * (12 * product + point)},
@@ -145,7 +145,16 @@ static void measures_by_hand(void)
     ss_settings s = base;
     double none = ss_cost_predict(&s, &w, 1000).memory_bytes;
     s.spectrum_probes = 1; /* keeps every vector of its 50 steps */
-    SS_ASSERT_NEAR(ss_cost_predict(&s, &w, 1000).memory_bytes - none, 53 * 4 * 5000.0, 1e-9, 0);
+    SS_ASSERT_NEAR(ss_cost_predict(&s, &w, 1000).memory_bytes - none, 53 * 4 * 5000.0 + 50 * 64, 1e-9, 0);
+    /* as many steps as parameters at most */
+    w.n_parameters = 30;
+    s.spectrum_probes = 0, none = ss_cost_predict(&s, &w, 1000).memory_bytes;
+    s.spectrum_probes = 7;
+    ss_cost few = ss_cost_predict(&s, &w, 1000);
+    CU_ASSERT_EQUAL(few.nodes, 7 * 30);
+    SS_ASSERT_NEAR(few.memory_bytes - none, 33 * 4 * 30.0 + 7 * 30 * 64, 1e-9, 0);
+    s.spectrum_steps = 31;
+    CU_ASSERT(ss_cost_predict(&s, &w, 1000).curvature_s == few.curvature_s);
 }
 
 static double bytes_of(const ss_settings *s, const ss_work_size *w) { return ss_cost_predict(s, w, 1e9).memory_bytes; }

@@ -65,7 +65,7 @@ static void starts_unknown(void)
         CU_ASSERT_EQUAL(v, SS_UNKNOWN);
         n_integers++;
     }
-    CU_ASSERT_EQUAL(n_integers, 12);
+    CU_ASSERT_EQUAL(n_integers, 13);
     CU_ASSERT_EQUAL(r.attempts, 0);
     CU_ASSERT_STRING_EQUAL(r.data_digest, "");
     CU_ASSERT_EQUAL(r.status, SS_PENDING);
