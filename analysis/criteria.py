@@ -9,14 +9,21 @@ A verdict follows one scheme. A finding is a conjunction of parts:
                     at level alpha, so the whole at most alpha);
     not reproduced  for some part the opposite is shown, at alpha divided by the number of such statements in the finding
                     (Bonferroni), so that a true finding is called so with probability at most alpha;
-    inconclusive    neither;    not covered   the file has too few levels, cells or seeds to ask.
-A part that is claimed of every cell (every batch size) is shown if each cell shows it."""
-from dataclasses import dataclass, field
+    inconclusive    neither;    not covered   the files were not designed to ask: too few levels, cells or seeds in the grid.
+A part that is claimed of every cell (every batch size) is shown if each cell shows it.
+
+What the grid holds and no usable point does is missing, and the verdict lists it. Two cells are compared over the levels and
+seeds that both have; a part whose cell is missing (the smallest or the largest batch size, the highest dropout rate) is not
+asked; with a designed cell missing nothing is reproduced. A finding judged in m strata is judged at alpha / m in each."""
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import stats
 
-REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE, NOT_COVERED = 'reproduced', 'not reproduced', 'inconclusive', 'not covered by this file'
+from cells import cell, cells_of, strata
+
+REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE = 'reproduced', 'not reproduced', 'inconclusive'
+NOT_COVERED = 'not covered by this file'
 ALPHA = 0.05
 MARGIN_POINTS = 1.0        # test accuracy "unchanged": within this many percentage points (F2)
 LAMBDA_RATIO = 1.1         # lambda_max "unchanged": within this factor (F2)
@@ -55,17 +62,23 @@ class Effect:
     def text(self):
         low, high = self.interval()
         if self.ratio:
-            return f'x{np.exp(self.mean):.3g} [{np.exp(low):.3g}, {np.exp(high):.3g}]'
+            with np.errstate(over='ignore'):
+                return f'x{np.exp(self.mean):.3g} [{np.exp(low):.3g}, {np.exp(high):.3g}]'
         return f'{self.mean:+.2f} points [{low:+.2f}, {high:+.2f}]'
 
 
 @dataclass
 class Part:
-    """`shown` and `opposed`: None where the file cannot tell because it was not asked."""
     claim: str
     effects: list
-    shown: bool
-    opposed: bool
+    shown: bool = False
+    opposed: bool = False
+
+    @property
+    def state(self):
+        if not self.effects:
+            return 'cannot be asked'
+        return 'shown' if self.shown else 'opposite shown' if self.opposed else 'not shown'
 
 
 @dataclass
@@ -76,64 +89,23 @@ class Verdict:
     why: str
     parts: list = field(default_factory=list)
     stratum: str = ''
-    used: np.ndarray = None       # indices of the points that entered
+    used: np.ndarray = None       # the points that entered
+    missing: list = field(default_factory=list)   # what the grid holds and `used` does not, in words
+    unused: int = 0               # usable points of the stratum that did not enter
+    level: float = ALPHA
 
 
 TITLES = {
-    'F1': 'A larger learning rate lowers lambda_max at every batch size; its benefit to test accuracy vanishes at large batches',
+    'F1': 'A larger learning rate lowers lambda_max at every batch size; its benefit to test accuracy vanishes at large '
+          'batches',
     'F2': 'Scaling batch size and learning rate together changes lambda_max and leaves test accuracy unchanged',
     'F3': 'SAM lowers lambda_max at every batch size; its benefit to test accuracy vanishes at large batches',
     'F4': 'A very high dropout rate lowers lambda_max further while it harms test accuracy',
     'F5': 'Batch norm does not consistently lower lambda_max, yet test accuracy improves',
 }
-AXES = ('learning_rate', 'batch', 'sam_rho', 'dropout', 'batch_norm')
 
 
-# ---- cells: points that differ in nothing but the treatment and the seed ------------------------------------------------
-def strata(points, mask, free):
-    """{text: indices} of the usable points, by every setting that is not in `free` or the seed."""
-    names = [n for n in points.settings() if n not in free and n != 'seed']
-    index = np.flatnonzero(mask)
-    keys = {}
-    for i in index:
-        keys.setdefault(tuple(str(points[n][i]) for n in names), []).append(i)
-    varying = [j for j in range(len(names)) if len({k[j] for k in keys}) > 1]
-    return {', '.join(f'{names[j]}={short(k[j])}' for j in varying): np.array(v) for k, v in keys.items()}
-
-
-def short(text):
-    try:
-        return f'{float(text):g}'
-    except ValueError:
-        return text
-
-
-def table(points, index, treatment, column):
-    """(levels, seeds, values (seed, level)) of one cell, without holes: levels that half of the seeds lack go first, then
-    seeds that lack any remaining level. A setting and seed that occur twice: the mean."""
-    level, seed = points[treatment][index].astype(float), points['seed'][index].astype(float)
-    levels, seeds = np.unique(level), np.unique(seed)
-    value = np.full((len(seeds), len(levels)), np.nan)
-    y = column(points, index)
-    for r, s in enumerate(seeds):
-        for c, l in enumerate(levels):
-            here = (seed == s) & (level == l)
-            if here.any():
-                value[r, c] = np.mean(y[here])
-    full = np.mean(np.isfinite(value), axis=0) > 0.5
-    value, levels = value[:, full], levels[full]
-    whole = np.all(np.isfinite(value), axis=1) if value.size else np.zeros(len(seeds), bool)
-    return levels, seeds[whole], value[whole]
-
-
-def log_lambda(points, index):
-    return np.log(points['lambda_max'][index].astype(float))
-
-
-def accuracy(points, index):
-    return 100 * points['test_accuracy'][index].astype(float)
-
-
+# ---- contrasts: (levels, values (seed, level)) -> one number per seed ----------------------------------------------------
 def slopes(levels, values, per):
     """Least-squares change of each row over `per` units of ln(level)."""
     x = np.log(levels) - np.mean(np.log(levels))
@@ -145,139 +117,182 @@ def treated(levels, values):
     return values[:, levels > 0].mean(axis=1) - values[:, levels == 0].mean(axis=1)
 
 
-@dataclass
-class Cell:
-    name: str
-    place: float                  # the batch size, where cells are ordered by it
-    seeds: np.ndarray
-    lam: np.ndarray               # one contrast per seed
-    acc: np.ndarray
-    index: np.ndarray
+# ---- parts ---------------------------------------------------------------------------------------------------------------
+EVERYWHERE = 'lambda_max is lowered in every cell'
+HELPS = 'test accuracy gains at the smallest batch size'
+VANISHES = 'the gain at the largest batch size is less than half of that'
 
 
-def cells_of(points, index, treatment, by, contrast, enough):
-    """One cell per combination of the settings `by` that has enough levels and at least two seeds."""
-    cells = []
-    keys = np.array([[float(points[b][i]) for b in by] for i in index]).reshape(len(index), len(by))
-    for key in np.unique(keys, axis=0):
-        inside = index[np.all(keys == key, axis=1)]
-        levels, seeds, lam = table(points, inside, treatment, log_lambda)
-        _, _, acc = table(points, inside, treatment, accuracy)
-        if len(seeds) < 2 or not enough(levels):
-            continue
-        name = ', '.join(f'{"batch size" if b == "batch" else b} {v:g}' for b, v in zip(by, key)) or 'all'
-        cells.append(Cell(name, float(key[by.index('batch')]) if 'batch' in by else 0.0, seeds, contrast(levels, lam),
-                          contrast(levels, acc), inside))
-    return cells
+def lowered_everywhere(blocks, contrast, complete, statements, alpha):
+    effects = [Effect(b.cell.name, contrast(b.levels, b.lam), True) for b in blocks]
+    return Part(EVERYWHERE, effects, complete and all(e.upper(alpha) < 0 for e in effects),
+                any(e.lower(alpha / (statements * len(effects))) > 0 for e in effects))
 
 
-# ---- parts -----------------------------------------------------------------------------------------------------------------
-def lowered_everywhere(cells, statements):
-    effects = [Effect(c.name, c.lam, True) for c in cells]
-    return Part('lambda_max is lowered in every cell', effects, all(e.upper(ALPHA) < 0 for e in effects),
-                any(e.lower(ALPHA / (statements * len(effects))) > 0 for e in effects))
+def gains(small, contrast, enough, statements, alpha):
+    """(part, points): test accuracy at the smallest batch size, over its own levels."""
+    block = small.block()
+    if not block.holds(enough):
+        return Part(HELPS, []), []
+    gain = Effect(small.name, contrast(block.levels, block.acc))
+    return Part(HELPS, [gain], gain.lower(alpha) > 0, gain.upper(alpha / statements) < 0), block.used()
 
 
-def benefit_vanishes(cells, statements):
-    """Helps at the smallest batch, and at the largest less than half as much."""
-    small, large = min(cells, key=lambda c: c.place), max(cells, key=lambda c: c.place)
-    both, at_small, at_large = np.intersect1d(small.seeds, large.seeds, return_indices=True)
-    first = Effect(small.name, small.acc)
-    helps = Part('test accuracy gains at the smallest batch size', [first], first.lower(ALPHA) > 0,
-                 first.upper(ALPHA / statements) < 0)
-    last = Effect(large.name, large.acc)
-    if len(both) < 2:
-        return [helps, Part('the gain at the largest batch size is less than half of that', [last], False, False)]
+def vanishes(small, large, contrast, enough, statements, alpha):
+    """(part, points): the gain at the largest batch size against half of that at the smallest, over the levels that both
+    have and, paired, the seeds that have them at both."""
+    first, last = small.block(), large.block()
+    while not np.array_equal(first.levels, last.levels):
+        shared = np.intersect1d(first.levels, last.levels)
+        first, last = small.block(shared), large.block(shared)
+    shared = first.levels
+    both, at_first, at_last = np.intersect1d(first.seeds, last.seeds, return_indices=True)
+    if len(both) < 2 or len(shared) < 2 or not enough(shared):
+        return Part(VANISHES, []), []
+    gain = contrast(last.levels, last.acc)[at_last]
     rest = Effect('half the gain at the smallest, minus the gain at the largest',
-                  0.5 * small.acc[at_small] - large.acc[at_large])
-    return [helps, Part('the gain at the largest batch size is less than half of that', [last, rest],
-                        rest.lower(ALPHA) > 0, rest.upper(ALPHA / statements) < 0)]
+                  0.5 * contrast(first.levels, first.acc)[at_first] - gain)
+    if len(shared) < len(np.union1d(small.levels, large.levels)):
+        rest.label += f' (both over {shared[0]:g} to {shared[-1]:g} alone)'
+    return (Part(VANISHES, [Effect(large.name, gain), rest], rest.lower(alpha) > 0, rest.upper(alpha / statements) < 0),
+            first.used(both) + last.used(both))
 
 
-def conclude(finding, parts, index, stratum):
-    if all(p.shown for p in parts):
-        verdict, why = REPRODUCED, 'every part is shown'
-    elif any(p.opposed for p in parts):
+def conclude(finding, parts, used, missing, complete, ask):
+    """complete: no designed cell is missing."""
+    shown = all(p.shown for p in parts)
+    if any(p.opposed for p in parts):
         verdict, why = NOT_REPRODUCED, 'the opposite is shown: ' + '; '.join(f'not "{p.claim}"' for p in parts if p.opposed)
+    elif shown and complete:
+        verdict, why = REPRODUCED, 'every part is shown'
     else:
-        verdict, why = INCONCLUSIVE, 'not shown: ' + '; '.join(p.claim for p in parts if not p.shown)
-    return Verdict(finding, TITLES[finding], verdict, why, parts, stratum, index)
+        left = '; '.join(p.claim for p in parts if not p.shown)
+        verdict, why = INCONCLUSIVE, f'not shown: {left}' if left else 'every part is shown of what is there'
+        if not complete:
+            why += '; part of the grid is missing'
+    used = np.unique(np.array(used, int))
+    return Verdict(finding, TITLES[finding], verdict, why, parts, ask.stratum, used, [m for m in missing if m],
+                   int(np.sum(ask.mask[ask.index])) - len(used), ask.alpha)
 
 
-# ---- the findings: each a function of one stratum, giving a Verdict or None where it does not cover it --------------------
-def by_batch(finding, points, index, stratum, treatment, contrast, enough):
-    cells = cells_of(points, index, treatment, ['batch'], contrast, enough)
+# ---- the findings: each a function of one stratum, giving a Verdict, or None where the grid does not cover it -------------
+@dataclass
+class Ask:
+    points: object
+    index: np.ndarray             # every point of the stratum, computed or not
+    mask: np.ndarray              # over all points: usable
+    stratum: str = ''
+    alpha: float = ALPHA
+
+
+def judged(cells, axis, enough):
+    """(blocks that can be judged, what is missing in words, whether no cell is)."""
+    blocks = [c.block() for c in cells]
+    missing = [b.missing(axis) if b.holds(enough) else f'{b.cell.name}: too little is left' for b in blocks]
+    good = [b for b in blocks if b.holds(enough)]
+    return good, missing, len(good) == len(blocks)
+
+
+def designed(ask, axis, by, enough):
+    cells = cells_of(ask.points, ask.index, ask.mask, axis, by)
+    return [c for c in cells if len(c.seeds) >= 2 and enough(c.levels)]
+
+
+def by_batch(finding, ask, axis, contrast, enough):
+    cells = designed(ask, axis, ['batch'], enough)
     if len(cells) < 2:
         return None
-    used = np.concatenate([c.index for c in cells])
-    return conclude(finding, [lowered_everywhere(cells, 3)] + benefit_vanishes(cells, 3), used, stratum)
+    small, large = min(cells, key=lambda c: c.place), max(cells, key=lambda c: c.place)
+    blocks, missing, complete = judged(cells, axis, enough)
+    lowered = lowered_everywhere(blocks, contrast, complete, 3, ask.alpha) if blocks else Part(EVERYWHERE, [])
+    helps, first = gains(small, contrast, enough, 3, ask.alpha)
+    fades, both = vanishes(small, large, contrast, enough, 3, ask.alpha)
+    used = [i for b in blocks for i in b.used()] + first + both
+    return conclude(finding, [lowered, helps, fades], used, missing, complete, ask)
 
 
-def f1(points, index, stratum):
-    return by_batch('F1', points, index, stratum, 'learning_rate', lambda l, v: slopes(l, v, np.log(l[-1] / l[0])),
-                    lambda l: len(l) >= 2)
+def f1(ask):
+    return by_batch('F1', ask, 'learning_rate', lambda l, v: slopes(l, v, np.log(l[-1] / l[0])), lambda l: len(l) >= 2)
 
 
-def f2(points, index, stratum):
+def ladder(ask):
+    """The cell of the longest designed ladder, learning rate in proportion to batch size; None where there is none."""
+    rate, batch = (ask.points[n][ask.index].astype(float) for n in ('learning_rate', 'batch'))
+    finite, best = np.isfinite(batch), None
+    ratio = np.round(np.log(rate / np.where(finite, batch, 1)), 6)
+    for value in np.unique(ratio[finite]):
+        rungs = cell(ask.points, ask.index[finite & (ratio == value)], ask.mask, 'batch', 'all')
+        if len(rungs.levels) >= 3 and len(rungs.seeds) >= 2 and (best is None or len(rungs.levels) > len(best.levels)):
+            best = rungs
+    return best
+
+
+def f2(ask):
     """A ladder: learning rate proportional to batch size. Its changes are fitted from the lowest rung to the highest."""
-    rate, batch = points['learning_rate'][index].astype(float), points['batch'][index].astype(float)
-    best = None
-    for ratio in np.unique(np.round(np.log(rate / batch), 6)):
-        rungs = index[np.round(np.log(rate / batch), 6) == ratio]
-        levels, seeds, lam = table(points, rungs, 'batch', log_lambda)
-        if len(levels) >= 3 and len(seeds) >= 2 and (best is None or len(levels) > len(best[0])):
-            best = levels, lam, table(points, rungs, 'batch', accuracy)[2], rungs
-    if best is None:
+    rungs = ladder(ask)
+    if rungs is None:
         return None
-    levels, lam, acc, rungs = best
-    name = f'batch size {levels[0]:g} to {levels[-1]:g}'
-    change = Effect(name, slopes(levels, lam, np.log(levels[-1] / levels[0])), True)
-    same = Effect(name, slopes(levels, acc, np.log(levels[-1] / levels[0])))
-    small = np.log(LAMBDA_RATIO)
-    moved = Part('lambda_max changes', [change], change.lower(ALPHA / 2) > 0 or change.upper(ALPHA / 2) < 0,
-                 change.upper(ALPHA / 2) < small and change.lower(ALPHA / 2) > -small)
-    kept = Part(f'test accuracy stays within {MARGIN_POINTS:g} points', [same],
-                same.upper(ALPHA) < MARGIN_POINTS and same.lower(ALPHA) > -MARGIN_POINTS,
-                same.lower(ALPHA / 4) > MARGIN_POINTS or same.upper(ALPHA / 4) < -MARGIN_POINTS)
-    return conclude('F2', [moved, kept], rungs, stratum)
+    claims = 'lambda_max changes', f'test accuracy stays within {MARGIN_POINTS:g} points'
+    block, alpha = rungs.block(), ask.alpha
+    if not block.holds(lambda l: len(l) >= 3):
+        return conclude('F2', [Part(c, []) for c in claims], [], [block.missing('batch') or 'all of it'], False, ask)
+    low, high = block.levels[0], block.levels[-1]
+    change, same = (Effect(f'batch size {low:g} to {high:g}', slopes(block.levels, values, np.log(high / low)), ratio)
+                    for values, ratio in ((block.lam, True), (block.acc, False)))
+    whole, small = low == rungs.levels[0] and high == rungs.levels[-1], np.log(LAMBDA_RATIO)
+    moved = Part(claims[0], [change], change.lower(alpha / 2) > 0 or change.upper(alpha / 2) < 0,
+                 whole and change.upper(alpha / 2) < small and change.lower(alpha / 2) > -small)
+    kept = Part(claims[1], [same], whole and same.upper(alpha) < MARGIN_POINTS and same.lower(alpha) > -MARGIN_POINTS,
+                same.lower(alpha / 4) > MARGIN_POINTS or same.upper(alpha / 4) < -MARGIN_POINTS)
+    return conclude('F2', [moved, kept], block.used(), [block.missing('batch')], whole, ask)
 
 
-def f3(points, index, stratum):
-    return by_batch('F3', points, index, stratum, 'sam_rho', treated, lambda l: len(l) >= 2 and l[0] == 0)
+def f3(ask):
+    return by_batch('F3', ask, 'sam_rho', treated, lambda l: len(l) >= 2 and l[0] == 0)
 
 
-def f4(points, index, stratum):
+def f4(ask):
+    def moderate(levels):
+        return (levels > 0) & (levels <= VERY_HIGH_DROPOUT)
+
     def split(levels, values):
-        moderate = (levels > 0) & (levels <= VERY_HIGH_DROPOUT)
-        return values[:, levels == levels[-1]].mean(axis=1) - values[:, moderate].mean(axis=1)
+        return values[:, -1] - values[:, moderate(levels)].mean(axis=1)
 
-    def enough(levels):
-        return levels[-1] > VERY_HIGH_DROPOUT and np.any((levels > 0) & (levels <= VERY_HIGH_DROPOUT))
-
-    cells = cells_of(points, index, 'dropout', [], split, enough)
-    if not cells:
+    found = designed(ask, 'dropout', [], lambda l: l[-1] > VERY_HIGH_DROPOUT and np.any(moderate(l)))
+    if not found:
         return None
-    lam, acc = Effect('highest p against moderate p', cells[0].lam, True), Effect('highest p against moderate p', cells[0].acc)
-    return conclude('F4', [
-        Part('lambda_max is lower at the highest p than at moderate p', [lam], lam.upper(ALPHA) < 0, lam.lower(ALPHA / 2) > 0),
-        Part('test accuracy is lower there', [acc], acc.upper(ALPHA) < 0, acc.lower(ALPHA / 2) > 0)], cells[0].index, stratum)
+    highest, block, alpha = found[0].levels[-1], found[0].block(), ask.alpha
+    claims = 'lambda_max is lower at the highest p than at moderate p', 'test accuracy is lower there'
+    if not block.holds(lambda l: l[-1] == highest and np.any(moderate(l))):
+        return conclude('F4', [Part(c, []) for c in claims], [], [block.missing('dropout')], False, ask)
+    name = f'p = {highest:g} against moderate p'
+    lam, acc = Effect(name, split(block.levels, block.lam), True), Effect(name, split(block.levels, block.acc))
+    return conclude('F4', [Part(claim, [e], e.upper(alpha) < 0, e.lower(alpha / 2) > 0)
+                           for claim, e in zip(claims, (lam, acc))], block.used(), [block.missing('dropout')], True, ask)
 
 
-def f5(points, index, stratum):
-    cells = cells_of(points, index, 'batch_norm', ['batch', 'learning_rate'], treated,
-                     lambda l: len(l) == 2 and l[0] == 0)
+def f5(ask):
+    def enough(levels):
+        return len(levels) == 2 and levels[0] == 0
+
+    cells = designed(ask, 'batch_norm', ['batch', 'learning_rate'], enough)
     if len(cells) < 2:
         return None
-    effects = [Effect(c.name, c.lam, True) for c in cells]
-    seeds = sorted(set.intersection(*[set(c.seeds) for c in cells]))
-    if len(seeds) < 2:
-        return None
-    gain = Effect('mean over cells', np.array([np.mean([c.acc[list(c.seeds).index(s)] for c in cells]) for s in seeds]))
-    used = np.concatenate([c.index for c in cells])
-    return conclude('F5', [
-        Part('in some cell batch norm raises lambda_max', effects, any(e.lower(ALPHA / len(effects)) > 0 for e in effects),
-             all(e.upper(ALPHA / 2) < 0 for e in effects)),
-        Part('test accuracy improves', [gain], gain.lower(ALPHA) > 0, gain.upper(ALPHA / 2) < 0)], used, stratum)
+    blocks, missing, complete = judged(cells, 'batch_norm', enough)
+    alpha, better = ask.alpha, Part('test accuracy improves', [])
+    effects = [Effect(b.cell.name, treated(b.levels, b.lam), True) for b in blocks]
+    raised = Part('in some cell batch norm raises lambda_max', effects,
+                  any(e.lower(alpha / len(cells)) > 0 for e in effects),
+                  complete and all(e.upper(alpha / 2) < 0 for e in effects))
+    seeds = sorted(set.intersection(*[set(b.seeds) for b in blocks])) if blocks else []
+    if len(seeds) >= 2:
+        rows = [[treated(b.levels, b.acc)[list(b.seeds).index(s)] for b in blocks] for s in seeds]
+        gain = Effect('mean over cells', np.mean(rows, axis=1))
+        better = Part(better.claim, [gain], gain.lower(alpha) > 0, complete and gain.upper(alpha / 2) < 0)
+    elif blocks:
+        every = len(set.union(*[set(c.seeds) for c in cells]))
+        missing.append(f'too few complete seeds for the mean over cells: {every - len(seeds)} of {every} are left out')
+    return conclude('F5', [raised, better], [i for b in blocks for i in b.used()], missing, complete, ask)
 
 
 # What may vary within a stratum of each finding, beside the seed, and what must then be at its plain value.
@@ -297,46 +312,33 @@ NEEDS = {
 }
 
 
-def judge(points, mask):
-    """{finding: [Verdict, ...]}: one per stratum that covers it, or a single `not covered`."""
+def judge(points, mask, findings=tuple(FINDINGS)):
+    """{finding: [Verdict, ...]}: one per stratum whose grid covers it, or a single `not covered`. With several strata that
+    have usable points, each is judged at a level divided by their number (Bonferroni): a wrong verdict among them has
+    probability at most alpha."""
     out = {}
-    for name, (ask, free, plain) in FINDINGS.items():
-        usable = mask.copy()
+    for name in findings:
+        ask, free, plain = FINDINGS[name]
+        planned = np.ones(points.n, bool)
         for setting in plain:
             if setting in points:
-                usable &= points[setting].astype(float) == 0
-        found = [ask(points, index, stratum) for stratum, index in strata(points, usable, free).items()]
-        found = [v for v in found if v is not None]
-        out[name] = found or [Verdict(name, TITLES[name], NOT_COVERED, f'needs {NEEDS[name]}, with at least 2 seeds of each')]
+                planned &= points[setting].astype(float) == 0
+        asked = [Ask(points, index, mask, text) for text, index in strata(points, planned, free).items()]
+        asked = [a for a in asked if ask(a) is not None]
+        tests = max(1, sum(np.any(mask[a.index]) for a in asked))
+        found = [ask(replace(a, alpha=ALPHA / tests)) for a in asked]
+        needs = f'needs {NEEDS[name]}, with at least 2 seeds of each'
+        out[name] = found or [Verdict(name, TITLES[name], NOT_COVERED, needs)]
     return out
 
 
-# ---- lambda_max and the generalisation gap -----------------------------------------------------------------------------------
-def rank_correlation(points, mask):
-    """Kendall's tau of lambda_max and the generalisation gap (train minus test accuracy): over all usable points, and per
-    axis the mean over groups of points that differ in that axis alone (the granulated coefficient of Jiang et al. 2020,
-    "Fantastic generalization measures"), with the number of groups. A high overall tau with low ones per axis is a
-    correlation that one axis makes."""
-    index = np.flatnonzero(mask)
-    lam = points['lambda_max'].astype(float)
-    gap = points['train_accuracy'].astype(float) - points['test_accuracy'].astype(float)
-    rows = [('all points', kendall(lam[index], gap[index]), 1, len(index))]
-    for axis in AXES + ('seed',):
-        if axis not in points or len(np.unique(points[axis][index].astype(float))) < 2:
-            continue
-        names = [n for n in points.settings() if n != axis]
-        groups = {}
-        for i in index:
-            groups.setdefault(tuple(str(points[n][i]) for n in names), []).append(i)
-        taus = [kendall(lam[g], gap[g]) for g in groups.values() if len(g) >= 3]
-        taus = [t for t in taus if np.isfinite(t)]
-        if taus:
-            rows.append((axis, float(np.mean(taus)), len(taus), sum(len(g) for g in groups.values() if len(g) >= 3)))
-    return rows
-
-
-def kendall(x, y):
-    if len(x) < 3:
-        return float('nan')
-    tau = stats.kendalltau(x, y)
-    return float(tau[0])
+def remarks(verdict):
+    """What did not enter a verdict, a sentence each."""
+    out = []
+    if verdict.missing:
+        out.append(f'missing: {"; ".join(verdict.missing)}')
+    if verdict.unused:
+        out.append(f'{verdict.unused} usable points of this stratum did not enter')
+    if verdict.level < ALPHA:
+        out.append(f'judged at level {verdict.level:.3g}, one of {round(ALPHA / verdict.level)} strata')
+    return out

@@ -1,10 +1,14 @@
 """figures.py - one figure per finding, and lambda_max against the generalisation gap. Colours are Okabe and Ito's, told
 apart by colour-blind readers; markers and line styles say the same again, so that a grey print is readable."""
+import textwrap
+
 import matplotlib
 
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt          # noqa: E402  (the backend is chosen first)
 import numpy as np                       # noqa: E402
+from matplotlib import ticker            # noqa: E402
+from PIL import Image                    # noqa: E402  (matplotlib needs it too)
 
 COLOURS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000']
 MARKERS = ['o', 's', '^', 'D', 'v', 'P', 'X']
@@ -18,9 +22,18 @@ plt.rcParams.update({'font.size': 9, 'axes.spines.top': False, 'axes.spines.righ
 def save(figure, path):
     """path without its ending; writes .png and .pdf, and returns the name of the .png."""
     figure.savefig(f'{path}.png', dpi=160)
+    with Image.open(f'{path}.png') as drawn:       # flat colours: a palette says the same in a third of the bytes
+        drawn.convert('RGB').quantize(128).save(f'{path}.png', optimize=True)
     figure.savefig(f'{path}.pdf')
     plt.close(figure)
     return f'{path}.png'
+
+
+def plain_log(axis):
+    """Numbers as one writes them, 4 and 40 rather than 4 x 10^1, at as many minor ticks as there is room for."""
+    for level, formatter in ((axis.set_major_formatter, ticker.LogFormatter()),
+                             (axis.set_minor_formatter, ticker.LogFormatter(minor_thresholds=(1.5, 0.6)))):
+        level(formatter)
 
 
 def over_seeds(points, index, axis, column):
@@ -43,6 +56,16 @@ def curve(axes, points, index, axis, column, label, style, evenly=None):
     axes.fill_between(at, low, high, color=colour, alpha=0.18, linewidth=0)
 
 
+def names(levels, log_x):
+    """The levels in words; on a logarithmic axis those that would overlap the one before stay empty."""
+    out, last, room = [], -np.inf, 0.1 * np.log(levels[-1] / levels[0]) if log_x and len(levels) > 1 else 0
+    for v in levels:
+        free = not log_x or np.log(v) - last >= room
+        out.append(f'{v:g}' if free else '')
+        last = np.log(v) if free and log_x else last
+    return out
+
+
 def two_panels(points, index, axis, groups, title, log_x, styles=None):
     """lambda_max and test accuracy against the axis, a curve per group {label: indices}. styles: (colour, line) of each."""
     figure, panels = plt.subplots(1, 2, figsize=(7.2, 2.9), layout='constrained')
@@ -52,29 +75,32 @@ def two_panels(points, index, axis, groups, title, log_x, styles=None):
             curve(panel, points, inside, axis, column, label, styles[style] if styles else style, None if log_x else levels)
         if log_x:
             panel.set_xscale('log')
-        panel.set_xticks(levels if log_x else range(len(levels)), [f'{v:g}' for v in levels], minor=False)
+        panel.set_xticks(levels if log_x else range(len(levels)), names(levels, log_x), minor=False)
         if log_x:
             panel.minorticks_off()
         panel.set_xlabel(LABEL.get(axis, axis))
         panel.set_ylabel(LABEL[column])
         if column == 'lambda_max':
             panel.set_yscale('log')
+            plain_log(panel.yaxis)
     if len(groups) > 1:
-        figure.legend(*panels[0].get_legend_handles_labels(), loc='upper center', bbox_to_anchor=(0.5, 0), ncols=len(groups) if len(groups) < 4 else 3,
-                      frameon=False)
-    figure.suptitle(title, fontsize=9, wrap=True)
+        figure.legend(*panels[0].get_legend_handles_labels(), loc='upper center', bbox_to_anchor=(0.5, 0),
+                      ncols=len(groups) if len(groups) <= 4 else 3, frameon=False)
+    figure.suptitle('\n'.join(textwrap.fill(line, 110) for line in title.split('\n')), fontsize=9)
     return figure
 
 
 def by(points, index, axis, word=None):
     values = points[axis][index].astype(float)
-    return {f'{word or LABEL.get(axis, axis)} {v:g}': index[values == v] for v in np.unique(values)}
+    word = word or LABEL.get(axis, axis)
+    return {f'{word} {v:g}'.replace(' inf', ' full'): index[values == v] for v in np.unique(values)}
 
 
 def finding(verdict, points):
-    """The figure of a verdict that has points; `verdict.used` are those it was judged on."""
+    """The figure of a verdict, of the points that it was judged on (`verdict.used`) and no others."""
     name, index = verdict.finding, np.sort(verdict.used)
-    title = f'{name}: {verdict.title}' + (f'  ({verdict.stratum})' if verdict.stratum else '')
+    title = f'{name}: {verdict.title.replace("lambda_max", "λ_max")}' + (f'\n{verdict.stratum}' if verdict.stratum else '')
+    title = title.replace('$', r'\$')              # a text of the file, not matplotlib's mathematics
     if name in ('F1', 'F3'):
         axis = 'learning_rate' if name == 'F1' else 'sam_rho'
         return two_panels(points, index, axis, by(points, index, 'batch'), title, name == 'F1')
@@ -85,8 +111,10 @@ def finding(verdict, points):
     groups, styles = {}, []
     for hue, (batch, inside) in enumerate(by(points, index, 'batch').items()):
         for state, word in ((0, 'off'), (1, 'on')):
-            groups[f'{batch}, batch norm {word}'] = inside[points['batch_norm'][inside].astype(int) == state]
-            styles.append((hue, state))
+            here = inside[points['batch_norm'][inside].astype(int) == state]
+            if len(here):
+                groups[f'{batch}, batch norm {word}'] = here
+                styles.append((hue, state))
     return two_panels(points, index, 'learning_rate', groups, title, True, styles)
 
 
@@ -99,6 +127,7 @@ def gap(points, index):
         axes.plot(lam[inside], size[inside], MARKERS[style % len(MARKERS)], color=COLOURS[style % len(COLOURS)],
                   markersize=4, alpha=0.75, label=label)
     axes.set_xscale('log')
+    plain_log(axes.xaxis)
     axes.set_xlabel('λ_max')
     axes.set_ylabel('train minus test accuracy (points)')
     figure.legend(loc='upper center', bbox_to_anchor=(0.5, 0), ncols=3, frameon=False)

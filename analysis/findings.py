@@ -2,14 +2,17 @@
 
 usage: python3 analysis/findings.py RESULTS.h5 [MORE.h5 ...] [-o REPORT/] [--accuracy-slack 0.01]
 Writes into the folder: F1 ... F5 and gap as .png and .pdf, verdicts.txt (also printed), report.html (self-contained).
+What an earlier report left there under these names is removed first, and nothing else.
 Exit status 0 whatever the verdicts are, 2 for a bad file or command line (then nothing is written)."""
 import argparse
 import os
+import re
 import sys
 
 try:
     import numpy as np
 
+    import correlations
     import criteria
     import results
 except ImportError as missing:
@@ -22,29 +25,43 @@ def warnings_of(points, reason, verdicts):
     left_out = int(np.sum(reason != ''))
     if left_out:
         out.append(f'{left_out} of {points.n} points are left out of the comparison; the reasons are listed below.')
+    beyond = int(np.sum(reason == results.BEYOND))
+    if beyond:
+        out.append(f'{beyond} of them were trained beyond their target by more than the slack and are not at equal training '
+                   'accuracy: evaluate more often, or give a larger --accuracy-slack.')
     waiting = int(np.sum(points['status'] == 0))
     if waiting:
         out.append(f'{waiting} points are not computed yet: the sweep is not complete.')
-    seeds = {len(np.unique(points['seed'][v.used])) for found in verdicts.values() for v in found if v.used is not None}
+    seeds = {e.n for found in verdicts.values() for v in found for p in v.parts for e in p.effects}
     if seeds and min(seeds) < 3:
         out.append('Some verdicts rest on 2 seeds: their intervals are very wide.')
     commits = {a.get('sharpsweep_commit') for _, a, _, _ in points.files}
     if len(commits) > 1:
-        out.append('The files were written by different versions of sharpsweep: ' + ', '.join(sorted(map(str, commits))) + '.')
+        names = ', '.join(sorted(map(str, commits)))
+        out.append(f'The files were written by different versions of sharpsweep: {names}.')
     return out
 
 
-def summary(verdicts, rows, reason):
+def correlation(tau):
+    return f'{tau:+.2f}' if np.isfinite(tau) else 'none'
+
+
+def summary(verdicts, rows, measures, reason):
     lines = []
     for name, found in verdicts.items():
         for v in found:
             lines.append(f'{name}  {v.verdict.upper()}{f"  ({v.stratum})" if v.stratum else ""}\n    {v.title}\n    {v.why}')
             for p in v.parts:
-                state = 'shown' if p.shown else 'opposite shown' if p.opposed else 'not shown'
-                lines.append(f'    - {p.claim}: {state}')
+                lines.append(f'    - {p.claim}: {p.state}')
                 lines += [f'        {e.label}: {e.text()}  ({e.n} seeds)' for e in p.effects]
+            lines += [f'    {line}' for line in criteria.remarks(v)]
     lines.append('lambda_max and the generalisation gap, Kendall tau')
-    lines += [f'    {axis}: {tau:+.2f}  ({groups} groups, {n} points)' for axis, tau, groups, n in rows]
+    lines += [f'    {axis}: {correlation(tau)}  ({groups} groups, {n} points)' for axis, tau, groups, n in rows]
+    for name, tau, n, out in measures:
+        left = f', {out} over the tolerance left out' if out else ''
+        lines.append(f'    {name}, all points: {correlation(tau)}  ({n} points{left})')
+    if not rows and not measures:
+        lines.append('    none')
     kinds, count = np.unique(reason[reason != ''].astype(str), return_counts=True)
     lines.append('points left out: ' + (', '.join(f'{n} {k}' for k, n in zip(kinds, count)) or 'none'))
     return '\n'.join(lines) + '\n'
@@ -54,7 +71,7 @@ def draw(folder, points, index, verdicts):
     import figures
     pictures = {}
     for name, found in verdicts.items():
-        for number, v in enumerate(f for f in found if f.parts):
+        for number, v in enumerate(f for f in found if f.used is not None and len(f.used)):
             path = os.path.join(folder, name if number == 0 else f'{name}-{number + 1}')
             pictures[name, v.stratum] = figures.save(figures.finding(v, points), path)
     if len(index):
@@ -62,13 +79,26 @@ def draw(folder, points, index, verdicts):
     return pictures
 
 
+OURS = re.compile(r'((F[1-5](-[0-9]+)?|gap)\.(png|pdf)|verdicts\.txt|report\.html)')
+
+
+def clear(folder):
+    """A report of other files may have drawn more: what it left would pass for this one's."""
+    for name in os.listdir(folder):
+        if OURS.fullmatch(name):
+            os.remove(os.path.join(folder, name))
+
+
 def main():
     parser = argparse.ArgumentParser(prog='findings.py', description=__doc__.split('\n\n')[0])
     parser.add_argument('results', nargs='+', help='results files of sharpsweep')
     parser.add_argument('-o', '--output', default='report', help='folder of the report (default: report)')
     parser.add_argument('--accuracy-slack', type=float, default=0.01, metavar='A',
-                        help='points whose train accuracy is this much below their target are left out (default: 0.01)')
+                        help='points further than this off their target train accuracy are left out (default: 0.01)')
     options = parser.parse_args()
+    if not 0 <= options.accuracy_slack <= 1:
+        print(f'findings.py: --accuracy-slack is a fraction from 0 to 1, not {options.accuracy_slack:g}', file=sys.stderr)
+        return 2
     try:
         points = results.load(options.results)
     except results.BadFile as error:
@@ -83,15 +113,17 @@ def main():
         return 2
     mask, reason = results.select(points, options.accuracy_slack)
     verdicts = criteria.judge(points, mask)
-    rows = criteria.rank_correlation(points, mask)
+    rows = correlations.rank_correlation(points, mask)
+    measures = correlations.measure_correlations(points, mask, results.MEASURES)
     try:
         os.makedirs(options.output, exist_ok=True)
+        clear(options.output)
         pictures = draw(options.output, points, np.flatnonzero(mask), verdicts)
-        said = summary(verdicts, rows, reason)
+        said = summary(verdicts, rows, measures, reason)
         with open(os.path.join(options.output, 'verdicts.txt'), 'w', encoding='utf-8') as file:
             file.write(said)
         report.write(os.path.join(options.output, 'report.html'), points, reason, verdicts, pictures, rows,
-                     warnings_of(points, reason, verdicts))
+                     measures, warnings_of(points, reason, verdicts))
     except OSError as error:
         print(f'findings.py: {options.output}: {error.strerror}', file=sys.stderr)
         return 2

@@ -2,7 +2,9 @@
 
 usage: test_criteria.py [--sweeps N] [--seed N]
 For each finding a sweep is drawn many times with the finding true (detection rate) and with each of its parts false (rate of
-"reproduced": at most alpha and chance). Exit status 1 if a rate is out of bounds. Prints the table of rates."""
+"reproduced": at most alpha and chance), then the same with points missing, at the extreme cells too, and as families of
+strata. All go the way of a file: results.select, then criteria.judge. Exit status 1 if a rate is out of bounds. Prints the
+table of rates."""
 import argparse
 import sys
 
@@ -18,7 +20,9 @@ NOISE_LAMBDA, NOISE_ACCURACY, SEED_LAMBDA, SEED_ACCURACY = 0.15, 0.3, 0.2, 0.4
 def sweep(rng, axes, effect, n_seeds=3, zipped=None):
     """Points of the grid `axes` with ln(lambda) and accuracy (points) = effect(settings) + seed's luck + noise."""
     names = list(axes)
-    combos = zipped if zipped is not None else np.stack(np.meshgrid(*axes.values(), indexing='ij'), -1).reshape(-1, len(names))
+    combos = zipped
+    if combos is None:
+        combos = np.stack(np.meshgrid(*axes.values(), indexing='ij'), -1).reshape(-1, len(names))
     rows = []
     luck = rng.normal(size=(n_seeds, 2)) * (SEED_LAMBDA, SEED_ACCURACY)
     for s in range(n_seeds):
@@ -30,7 +34,8 @@ def sweep(rng, axes, effect, n_seeds=3, zipped=None):
                          'test_accuracy': 0.8 + (acc + luck[s, 1] + noise[1]) / 100})
     n = len(rows)
     base = {'learning_rate': 0.1, 'batch_size': 32, 'sam_rho': 0.0, 'dropout': 0.0, 'batch_norm': 0}
-    columns = {k: np.array([r.get(k, base.get(k)) for r in rows], float) for k in [*base, 'seed', 'lambda_max', 'test_accuracy']}
+    known = [*base, 'seed', 'lambda_max', 'test_accuracy']
+    columns = {k: np.array([r.get(k, base.get(k)) for r in rows], float) for k in known}
     columns.update(status=np.ones(n, int), train_accuracy=np.full(n, 0.995), target_train_accuracy=np.full(n, 0.99),
                    lambda_converged=np.ones(n), lambda_residual=np.full(n, 5e-4), curvature_tolerance=np.full(n, 1e-3),
                    n_train=np.full(n, 5000.), file=np.array(['planted'] * n, dtype=object))
@@ -93,6 +98,85 @@ CASES = [
 ]
 
 
+
+# ---- the same with points missing: {what: points that reached no target} --------------------------------------------------
+def lost(**bounds):
+    """Points whose settings lie within the bounds (low, high)."""
+    def which(p, rng):
+        return np.all([(low <= p[name]) & (p[name] <= high) for name, (low, high) in bounds.items()], axis=0)
+    return which
+
+
+def thinned(rate):
+    return lambda p, rng: rng.random(p.n) < rate
+
+
+FULL, ONE_CELL = (-1, -1), {'learning_rate': (0.2, 1), 'batch_size': (32, 32)}
+NEVER, RARE, ANY = (0, 0), (0, 0.07), (0, 1)
+WIDE = {'learning_rate': np.geomspace(.01, .16, 5), 'batch_size': np.array([32., 128., 512., 2048., -1.])}   # paper/f1.yaml
+FOUR = {'learning_rate': RATES, 'batch_size': np.array([16., *BATCHES])}
+RADII = {'sam_rho': [0, .02, .05, .1], 'batch_size': np.array([32., -1.])}
+STAYS, TRUE = lr_effect(lam=-2.0, gain=6.0, at_large=6.0), lr_effect(lam=-2.0, gain=6.0)
+WRONG_AT_16 = lambda s: ((2 if s['batch_size'] == 16 else -2) * np.log10(s['learning_rate'] / .02), TRUE(s)[1])
+BY_RADIUS = lambda s: (-2.0 * (s['sam_rho'] > 0), 40 * s['sam_rho'])
+LADDER_TRUE = lambda s: (0.5 * np.log2(s['batch_size'] / 32), 0)
+LADDER_WRONG_AT_256 = lambda s: (0.5 * np.log2(s['batch_size'] / 32), -9.0 * (s['batch_size'] > 200))
+MISSING = [
+    ('F1', 'the gain stays; full batch lacks rates below 0.1', F1, STAYS, lost(batch_size=FULL, learning_rate=(0, .09)),
+     RARE, ANY),
+    ('F1', 'true; the same missing', F1, TRUE, lost(batch_size=FULL, learning_rate=(0, .09)), (0.3, 1), RARE),
+    ('F1', 'the gain stays; full batch lacks the lowest rate', F1, STAYS, lost(batch_size=FULL, learning_rate=(0, .04)),
+     RARE, (0.3, 1)),
+    ('F1', 'the gain stays; batch 32 lacks the highest rate', F1, STAYS, lost(batch_size=(32, 32), learning_rate=(.15, 1)),
+     RARE, (0.3, 1)),
+    ('F1', 'true; batch 32 lacks the highest rate', F1, TRUE, lost(batch_size=(32, 32), learning_rate=(.15, 1)),
+     (0.3, 1), RARE),
+    ('F1', 'the gain stays; full batch lacks 3 of 5 rates', WIDE, lr_effect(lam=-2, gain=4, at_large=4),
+     lost(batch_size=FULL, learning_rate=(0, .05)), RARE, ANY),
+    ('F1', 'raised at the smallest batch, which is missing', FOUR, WRONG_AT_16, lost(batch_size=(16, 16)), NEVER, RARE),
+    ('F1', 'raised there; one rate of it is left', FOUR, WRONG_AT_16, lost(batch_size=(16, 16), learning_rate=(.03, 1)),
+     NEVER, RARE),
+    ('F1', 'the gain stays at full batch, which is missing', F1, STAYS, lost(batch_size=FULL), NEVER, RARE),
+    ('F1', 'true; the middle batch size is missing', F1, TRUE, lost(batch_size=(256, 256)), NEVER, RARE),
+    ('F1', 'true; 5 % of the points missing', F1, TRUE, thinned(0.05), (0.5, 1), RARE),
+    ('F2', 'accuracy falls on the highest rung, which is missing', F2, LADDER_WRONG_AT_256, lost(batch_size=(200, 300)),
+     NEVER, RARE),
+    ('F2', 'true; a rung in the middle is missing', F2, LADDER_TRUE, lost(batch_size=(60, 70)), (0.5, 1), RARE),
+    ('F3', 'the same gain per radius; full batch lacks the large ones', RADII, BY_RADIUS,
+     lost(batch_size=FULL, sam_rho=(.03, 1)), RARE, ANY),
+    ('F3', 'true; 5 % of the points missing', F3, sam_effect(lam=-2.0, gain=6.0), thinned(0.05), (0.5, 1), RARE),
+    ('F4', 'no harm but at the highest p, which is missing', F4, lambda s: (-2.0 * (s['dropout'] > .55), -9 * HIGH(s)),
+     lost(dropout=(.65, 1)), NEVER, RARE),
+    ('F4', 'true; a moderate p is missing', F4, lambda s: (-1.0 * HIGH(s), -3.0 * HIGH(s)), lost(dropout=(.2, .2)),
+     (0.5, 1), RARE),
+    ('F5', 'true; a cell is missing', F5, bn_effect(), lost(**ONE_CELL), NEVER, RARE),
+    ('F5', 'accuracy unchanged; 3 % of the points missing', F5, bn_effect(gain=0), thinned(0.03), RARE, RARE),
+    ('F5', 'lowered everywhere but in a missing cell', F5, bn_effect(lam_low=-3, lam_high=-3), lost(**ONE_CELL),
+     NEVER, NEVER),
+]
+# ---- families: the finding is asked in 12 strata, and one wrong verdict among them counts ---------------------------------
+STRATA = {'learning_rate': [.02, .05, .1, .2], 'batch_size': [16., 32., 256.]}
+FAMILIES = [
+    ('F4', 'no harm in any of 12 strata', {**F4, **STRATA}, lambda s: (-2.0 * HIGH(s), 0), RARE, RARE),
+    ('F4', 'lambda unchanged in any of 12 strata', {**F4, **STRATA}, lambda s: (0, -9.0 * HIGH(s)), RARE, RARE),
+]
+
+
+def rates(rng, sweeps, finding, axes, effect, kill=None):
+    """How often some verdict of the family is reproduced, how often one is not reproduced, and how often there is none."""
+    reproduced = opposed = uncovered = 0
+    for _ in range(sweeps):
+        points = sweep(rng, axes, effect, zipped=LADDER if finding == 'F2' else None)
+        if kill is not None:
+            points['status'][kill(points, rng)] = 3
+        mask, _ = results.select(points)
+        given = [v.verdict for v in c.judge(points, mask, [finding])[finding]]
+        reproduced += c.REPRODUCED in given
+        opposed += c.NOT_REPRODUCED in given
+        uncovered += c.NOT_COVERED in given
+    return reproduced / sweeps, opposed / sweeps, uncovered
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--sweeps', type=int, default=400, help='sweeps per case')
@@ -101,22 +185,15 @@ def main():
     rng, faults = np.random.default_rng(options.seed), 0
     chance = 3 * np.sqrt(0.05 * 0.95 / options.sweeps)
     print(f'{options.sweeps} sweeps of 3 seeds per case, seed {options.seed}; level {c.ALPHA}\n')
-    print('| finding | planted | reproduced | inconclusive | not reproduced |\n|---|---|---|---|---|')
-    for finding, planted, axes, effect, wanted, unwanted in CASES:
-        count = dict.fromkeys((c.REPRODUCED, c.INCONCLUSIVE, c.NOT_REPRODUCED, c.NOT_COVERED), 0)
-        for _ in range(options.sweeps):
-            points = sweep(rng, axes, effect, zipped=LADDER if finding == 'F2' else None)
-            mask, _ = results.select(points)
-            ask, _, _ = c.FINDINGS[finding]
-            verdict = ask(points, np.flatnonzero(mask), '')
-            count[verdict.verdict if verdict else c.NOT_COVERED] += 1
-        rate = {k: v / options.sweeps for k, v in count.items()}
-        bad = count[c.NOT_COVERED] > 0
-        for name, (low, high) in ((c.REPRODUCED, wanted), (c.NOT_REPRODUCED, unwanted)):
-            bad |= not low - chance <= rate[name] <= high + chance * (high < 1)
+    print('| finding | planted | reproduced | not reproduced |\n|---|---|---|---|')
+    cases = [(*case[:4], None, *case[4:]) for case in CASES] + MISSING + [(*case[:4], None, *case[4:]) for case in FAMILIES]
+    for finding, planted, axes, effect, kill, wanted, unwanted in cases:
+        found = rates(rng, options.sweeps, finding, axes, effect, kill)
+        bad = found[2] > 0
+        for rate, (low, high) in zip(found, (wanted, unwanted)):
+            bad |= not low - chance <= rate <= high + chance * (0 < high < 1)
         faults += bad
-        print(f'| {finding} | {planted} | {rate[c.REPRODUCED]:.3f} | {rate[c.INCONCLUSIVE]:.3f} | {rate[c.NOT_REPRODUCED]:.3f} |'
-              f'{"  <-- out of bounds" if bad else ""}')
+        print(f'| {finding} | {planted} | {found[0]:.3f} | {found[1]:.3f} |{"  <-- out of bounds" if bad else ""}')
     sys.exit(1 if faults else 0)
 
 
