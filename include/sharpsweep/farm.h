@@ -37,8 +37,12 @@ typedef enum ss_farm_end { SS_FARM_COMPLETE, SS_FARM_STOPPED, SS_FARM_DESERTED /
 ss_farm_end ss_farm_serial(ss_queue *queue, const ss_farm_calls *calls, ss_error *error);
 
 /* MPI. Between ss_farm_join and ss_farm_leave, which duplicate and free the communicator; main has called MPI_Init. Whatever
- * dies, nothing here waits for ever: what all ranks do together fails after ss_farm_patience_s. */
+ * dies, nothing here waits for ever. What all ranks do together fails after ss_farm_patience_s, or, where this rank expects
+ * that others have work to do first (data to read, results to open), after ss_farm_opening_s, as long as workers wait in the
+ * end for rank 0 to save. A rank that did that work itself expects none: everybody else has been waiting for it. */
 double ss_farm_patience_s(void);  /* 120, or SHARPSWEEP_TOGETHER_S of the environment */
+double ss_farm_opening_s(void);   /* 1800, or SHARPSWEEP_OPEN_S */
+void ss_farm_expect_work(bool others_work); /* from now on; false after ss_farm_join */
 int ss_farm_join(ss_error *error);
 /* False where a rank is missing, so that MPI_Finalize might wait for it for ever: leave with _exit instead. */
 bool ss_farm_leave(void);

@@ -4,6 +4,7 @@
 #define SHARPSWEEP_APP_H
 
 #include <stdio.h>
+#include <time.h>
 
 #include "sharpsweep/base.h"
 #include "sharpsweep/farm.h"
@@ -69,12 +70,21 @@ int ss_cmd_reference(const ss_arguments *arguments, ss_error *error);
 /* ---- where results go --------------------------------------------------------------------------------------------- */
 /* Word for batch scripts, whole or not at all: "running PROCESS HOST", in the end "STATUS WHY". NULL: nowhere. */
 void ss_status_file_begin(const char *path);
-/* -1 where that would be the job, the results file (either may be NULL) or what lies beside it. */
+/* -1 where that would be the job, the results file (either may be NULL) or what lies beside it, or is a file of something
+ * else; what became such a file later is left alone. */
 int ss_status_file_check(const char *path, const char *job, const char *results, ss_error *error);
 void ss_status_file_end(const char *path, int status, const char *why);
 /* -o, else the job's output, else NAME.h5 beside the job file; ss_free it. */
 char *ss_results_path(const ss_job *job, const char *option, ss_error *error);
 int ss_make_folder_of(const char *path, ss_error *error); /* the folders that lead to a file */
+/* The file that stops a run: RESULTS.stop, where RESULTS is a link also beside the file itself. */
+enum { SS_STOP_PATH_BYTES = 4096 };
+typedef struct ss_stop_file { char path[2][SS_STOP_PATH_BYTES]; double polled_s; } ss_stop_file;
+int ss_stop_file_find(ss_stop_file *f, const char *results, ss_error *error);
+/* One that was there before a run was meant for another. The store must be open: then no other run is going on. */
+void ss_stop_file_drop_old(const ss_stop_file *f, struct timespec since);
+bool ss_stop_file_appeared(ss_stop_file *f); /* looks twice a second at most */
+void ss_stop_file_remove(const ss_stop_file *f);
 
 /* ---- slices: disjoint parts of a grid, for several allocations ------------------------------------------------------- */
 typedef struct ss_slice { size_t i, n; } ss_slice; /* the i-th of n, from 1; n < 2: all of it */

@@ -1,15 +1,11 @@
 /* cmd_run.c - the sweep: opens what is needed on every rank, lets the farm carry points and records, says how it ended. */
-#include <errno.h>
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "app.h"
+#include "fault.h"
 #include "trial.h"
-
-#define STOP_FILE_POLL_S 0.5
 
 static bool should_stop(void *ctx);
 
@@ -34,8 +30,8 @@ typedef struct sweep {
     size_t n_started;
     bool kept_back;               /* points wait that cannot reach a checkpoint in the time left */
     int64_t *attempt;             /* (n) the running attempt's number */
-    char *stop_file;
-    double start_s, stop_polled_s;
+    ss_stop_file stop_file;
+    double start_s;
     struct timespec started;      /* when this run began, as files are dated */
     const char *stopped_by;       /* why a stop was asked for; NULL: it was not */
     bool saved;                   /* the results file was rebuilt when the stop began */
@@ -64,14 +60,31 @@ static int take_slice(sweep *s, ss_error *error)
     return s->results ? 0 : -1;
 }
 
-/* Before anything that may wait: scripts take a rank 0 that does not say that it runs for one that hangs. */
-static int begin_status_file(sweep *s, ss_error *error)
+static int check_status_file(sweep *s, const char *job_path, ss_error *error)
 {
     const char *path = s->status_file;
     s->status_file = NULL;        /* it is not ours to write */
-    if (ss_status_file_check(path, NULL, s->results, error) || ss_status_file_check(path, NULL, s->whole, error)) return -1;
+    if (ss_status_file_check(path, job_path, s->results, error) || ss_status_file_check(path, NULL, s->whole, error)) return -1;
     s->status_file = path;
-    ss_status_file_begin(path);
+    return 0;
+}
+
+/* Rank 0: job and results file. A job that cannot be read gives results their usual name: word of that must not go there. */
+static int load_job(sweep *s, const char *path, const char *output, ss_error *error)
+{
+    ss_error unreadable = {{0}};
+    ss_job nameless = {.path = ss_strdup(path)};
+    if (!nameless.path) return ss_fail(error, "no memory for %s", path);
+    s->job = ss_job_load(path, &unreadable);
+    s->results = ss_results_path(s->job ? s->job : &nameless, output, error);
+    ss_free(nameless.path);
+    if (!s->results || take_slice(s, error) || check_status_file(s, path, error)) return -1;
+    if (!s->job) {
+        *error = unreadable;
+        return -1;
+    }
+    /* Before anything that may wait: scripts take a rank 0 that does not say that it runs for one that hangs. */
+    ss_status_file_begin(s->status_file);
     return 0;
 }
 
@@ -81,8 +94,7 @@ static int share_job(sweep *s, const char *path, const char *output, ss_error *e
     unsigned char *bytes = NULL;
     size_t n_bytes = 0;
     bool root = ss_farm_rank() == 0;
-    if (root && (s->job = ss_job_load(path, error)) && (s->results = ss_results_path(s->job, output, error))
-        && take_slice(s, error) == 0 && begin_status_file(s, error) == 0) {
+    if (root && load_job(s, path, output, error) == 0) {
         const char *const texts[] = {s->job->path, s->job->text, s->results};
         bytes = ss_texts_pack(texts, 3, &n_bytes);
         if (!bytes) ss_fail(error, "no memory for the job's text");
@@ -138,30 +150,9 @@ static int open_store(sweep *s, ss_error *error)
 {
     const ss_provenance provenance = ss_study_provenance(s->study, s->parallel ? ss_farm_describe() : "none");
     if (ss_make_folder_of(s->results, error)) return -1;
+    ss_fault_delay("open");
     s->store = ss_store_open(s->results, s->job, ss_study_grid(s->study), &provenance, error);
     return s->store ? 0 : -1;
-}
-
-/* results.h5.stop stands beside results.h5.journal. */
-static char *stop_file_of(const char *results)
-{
-    size_t n = strlen(results);
-    char *path = ss_alloc(n + sizeof ".stop", 1);
-    if (path) snprintf(path, n + sizeof ".stop", "%s.stop", results);
-    return path;
-}
-
-/* A stop file that was there before this run was meant for another one. The store is open: no other run is going on. */
-static void drop_old_stop_file(const sweep *s)
-{
-    struct stat file;
-    if (lstat(s->stop_file, &file) || !S_ISREG(file.st_mode)) return;
-    double age_s = difftime(s->started.tv_sec, file.st_mtim.tv_sec);
-    if (age_s < 0 || (age_s == 0 && file.st_mtim.tv_nsec >= s->started.tv_nsec)) return;
-    if (unlink(s->stop_file) == 0)
-        ss_log(SS_LOG_WARNING, "%s: older than this run, so not meant for it; removed", s->stop_file);
-    else
-        ss_log(SS_LOG_WARNING, "%s: older than this run, but cannot be removed: %s", s->stop_file, strerror(errno));
 }
 
 /* Orders of magnitude are enough to hand out the longest point first; the unit cancels out. */
@@ -191,9 +182,9 @@ static int make_queue(sweep *s, ss_error *error)
 {
     s->n = ss_grid_count(ss_study_grid(s->study));
     s->attempt = ss_alloc(s->n, sizeof *s->attempt);
-    s->stop_file = stop_file_of(s->results);
-    if (!s->attempt || !s->stop_file) return ss_fail(error, "no memory for a queue of %zu points", s->n);
-    drop_old_stop_file(s);
+    if (!s->attempt) return ss_fail(error, "no memory for a queue of %zu points", s->n);
+    if (ss_stop_file_find(&s->stop_file, s->results, error)) return -1;
+    ss_stop_file_drop_old(&s->stop_file, s->started);
     s->forecast = ss_forecast_create(s->study, NOMINAL_FLOPS_PER_S, error);
     if (!s->forecast || ss_forecast_learn_store(s->forecast, s->store, error)) return -1;
     ss_forecast_update(s->forecast, true);
@@ -242,23 +233,21 @@ static int open_crew(sweep *s, ss_error *error)
 static int open_sweep(sweep *s, const ss_arguments *arguments, ss_error *error)
 {
     if (share_job(s, arguments->operand, arguments->value[0], error)) return -1;
+    ss_farm_expect_work(true);    /* data are read by some of the ranks */
     s->study = ss_crew_study(s->job, error);
     if (agree(s->study != NULL, error) || check_digests(s, error)) return -1;
+    ss_farm_expect_work(ss_farm_rank() != 0); /* results are opened by rank 0, for which the others wait */
     bool ok = ss_farm_rank() != 0 || (open_store(s, error) == 0 && make_queue(s, error) == 0);
     if (agree(ok, error)) return -1;
-    return share_weights_dir(s, error) || open_crew(s, error) ? -1 : 0;
+    ss_farm_expect_work(false);
+    if (share_weights_dir(s, error)) return -1;
+    ss_farm_expect_work(true);    /* a server may have to read the data anew */
+    int rc = open_crew(s, error);
+    ss_farm_expect_work(false);
+    return rc;
 }
 
 /* ---- the farm's callbacks -------------------------------------------------------------------------------------------- */
-
-static bool stop_file_appeared(sweep *s)
-{
-    double now_s = ss_clock_s();
-    if (now_s - s->stop_polled_s < STOP_FILE_POLL_S) return false;
-    s->stop_polled_s = now_s;
-    struct stat file;
-    return lstat(s->stop_file, &file) == 0 && S_ISREG(file.st_mode); /* a folder would stop every run for ever */
-}
 
 /* Points wait that would not reach a checkpoint in the time left. Every run gives each worker one point all the same, or points
  * longer than a run (they save their state when it stops) would never begin. */
@@ -289,7 +278,7 @@ static bool should_stop(void *ctx)
         s->stopped_by = "at its time limit";
     else if (s->kept_back && ss_queue_running(s->queue) == 0)
         s->stopped_by = "before its time limit, which is too near for another point,";
-    else if (stop_file_appeared(s))
+    else if (ss_stop_file_appeared(&s->stop_file))
         s->stopped_by = "by the stop file";
     else if (s->trouble.text[0])
         s->stopped_by = "by an error";
@@ -401,6 +390,7 @@ static int close_sweep(sweep *s, ss_farm_end end, ss_error *error)
     ss_progress_destroy(s->progress);
     s->progress = NULL;
     tell_missing_weights(s);
+    ss_fault_delay("close");
     int rc = ss_store_close(s->store, &why);
     s->store = NULL;
     if (s->trouble.text[0] && end != SS_FARM_ERROR) *error = s->trouble;
@@ -411,7 +401,7 @@ static int close_sweep(sweep *s, ss_farm_end end, ss_error *error)
                    s->n_before + s->n_kept - s->n_failed, s->n_mine);
         return SS_EXIT_ERROR;
     }
-    unlink(s->stop_file); /* it has had its say, or came too late; the next run goes on */
+    ss_stop_file_remove(&s->stop_file); /* it has had its say, or came too late; the next run goes on */
     print_summary(s, end);
     if (end == SS_FARM_STOPPED) return SS_EXIT_STOPPED;
     return s->n_failed ? SS_EXIT_FAILED_POINTS : SS_EXIT_OK;
@@ -429,7 +419,6 @@ static void sweep_finish(sweep *s)
     ss_free(s->weights_dir);
     ss_forecast_destroy(s->forecast);
     ss_free(s->attempt);
-    ss_free(s->stop_file);
 }
 
 static int parse_mode(const char *text, ss_progress_mode *mode, ss_error *error)
@@ -476,8 +465,7 @@ int ss_cmd_run(const ss_arguments *arguments, ss_error *error)
     char who[32];
     sweep s = {.parallel = ss_farm_size() > 1, .start_s = ss_clock_s()};
     clock_gettime(CLOCK_REALTIME, &s.started);
-    if (parse_mode(arguments->value[1], &s.mode, error) || ss_slice_parse(arguments->value[2], &s.slice, error)
-        || ss_status_file_check(arguments->value[3], arguments->operand, arguments->value[0], error)) {
+    if (parse_mode(arguments->value[1], &s.mode, error) || ss_slice_parse(arguments->value[2], &s.slice, error)) {
         if (ss_farm_rank() != 0) error->text[0] = '\0';
         return SS_EXIT_USAGE;
     }

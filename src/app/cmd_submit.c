@@ -159,6 +159,9 @@ static int fit(const work *w, const site *place, ss_submission *s, ss_error *err
     if (most > (int64_t)w->n_left) most = (int64_t)w->n_left;
     bool in_time = s->minutes && !s->n_nodes;
     if (!s->n_workers) s->n_workers = in_time ? workers_within(w, (double)s->minutes * 60 / reserve(w), most) : most;
+    if (s->n_workers > (int64_t)w->n_left)
+        return ss_fail(error, "--ranks %lld: only %zu %s left, and a rank works on one at a time; ask for fewer, or leave the "
+                       "choice to submit", (long long)s->n_workers, w->n_left, w->n_left == 1 ? "point is" : "points are");
     if (s->n_nodes > s->n_workers)
         return ss_fail(error, "--nodes %lld: only %lld ranks have work; ask for fewer nodes, or --ranks", (long long)s->n_nodes,
                        (long long)s->n_workers);

@@ -49,7 +49,7 @@ static const ss_option curvature_options[] = {
 };
 static const ss_option report_options[] = { /* cmd_report.c counts on their order */
     {"output", 'o', "FOLDER", "where the report goes (default: report)"},
-    {"accuracy-slack", 0, "A", "leave out points this far below their target train accuracy (default: 0.01)"},
+    {"accuracy-slack", 0, "A", "leave out points further than this off their target train accuracy (default: 0.01)"},
     {0},
 };
 static const ss_option verify_options[] = {

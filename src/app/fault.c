@@ -41,22 +41,36 @@ static bool parse(char *text, fault *f)
     return true;
 }
 
-void ss_fault_arm(size_t point)
+/* point -1: those that concern no point. */
+static void arm(long point)
 {
     char text[4096], *rest = NULL;
     const char *all = getenv("SHARPSWEEP_FAULT");
     n_armed = 0;
-    memset(n_looks, 0, sizeof n_looks);
-    spoilt = false;
     if (!all) return;
     snprintf(text, sizeof text, "%s", all);
     for (char *one = strtok_r(text, ";", &rest); one && n_armed < MAX_FAULTS; one = strtok_r(NULL, ";", &rest)) {
         fault f;
         if (!parse(one, &f))
             ss_log(SS_LOG_ERROR, "SHARPSWEEP_FAULT: %s is not understood", one);
-        else if (f.point < 0 || (size_t)f.point == point)
+        else if (f.point < 0 || f.point == point)
             armed[n_armed++] = f;
     }
+}
+
+void ss_fault_arm(size_t point)
+{
+    memset(n_looks, 0, sizeof n_looks);
+    spoilt = false;
+    arm((long)point);
+}
+
+void ss_fault_delay(const char *phase)
+{
+    arm(-1);
+    for (int i = 0; i < n_armed; i++)
+        if (strcmp(armed[i].kind, "slow") == 0 && strcmp(armed[i].phase, phase) == 0) ss_sleep_s((double)armed[i].after);
+    n_armed = 0;
 }
 
 static void eat(void)

@@ -66,20 +66,42 @@ static int check_apart(const char *path, const char *other, const char *ending, 
     return ss_fail(error, "--status-file %s: would overwrite %s; name another file", path, name);
 }
 
+/* Nobody's, or word of an earlier run: "running 123 host" or "75 by a signal". */
+static bool is_word(const char *path)
+{
+    char text[512];
+    struct stat info;
+    if (stat(path, &info)) return true; /* writing will tell why, if it is more than absence */
+    if (!S_ISREG(info.st_mode)) return false;
+    FILE *file = fopen(path, "r");
+    size_t n = file ? fread(text, 1, sizeof text - 1, file) : 0;
+    if (!file || fclose(file) || n == sizeof text - 1 || memchr(text, '\0', n)) return false;
+    text[n] = '\0';
+    const char *number = strncmp(text, "running ", 8) == 0 ? text + 8 : text, *end = strchr(text, '\n');
+    size_t n_digits = strspn(number, "0123456789");
+    return n == 0 || (n_digits > 0 && number[n_digits] == ' ' && end == text + n - 1);
+}
+
 int ss_status_file_check(const char *path, const char *job, const char *results, ss_error *error)
 {
     static const char *const endings[] = {"", ".journal", ".stop"};
+    char real[PATH_MAX] = "";
     if (!path) return 0;
     if (job && check_apart(path, job, "", error)) return -1;
+    if (results && ss_store_resolve(results, real, sizeof real, error)) return -1;
     for (size_t i = 0; results && i < sizeof endings / sizeof *endings; i++)
-        if (check_apart(path, results, endings[i], error)) return -1;
-    return 0;
+        if (check_apart(path, results, endings[i], error) || check_apart(path, real, endings[i], error)) return -1;
+    return is_word(path) ? 0 : ss_fail(error, "--status-file %s: exists and is no word of a run's end; name another file", path);
 }
 
 static void write_status(const char *path, const char *line)
 {
     char temporary[4096 + 64];
     if (!path) return;
+    if (!is_word(path)) {
+        ss_log(SS_LOG_WARNING, "--status-file %s: has become a file of something else, which is left alone", path);
+        return;
+    }
     int n = snprintf(temporary, sizeof temporary, "%.4096s.%ld.tmp", path, (long)getpid());
     FILE *file = n > 0 ? fopen(temporary, "w") : NULL;
     bool good = file && fputs(line, file) >= 0;

@@ -1,6 +1,8 @@
 /* join.c - the program's own communicator, and what all ranks do together: broadcast and agree. None of it waits for ever. */
 #include "message.h"
 
+#include "awake.h"
+
 #include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -10,7 +12,7 @@
 MPI_Comm ss_farm_comm = MPI_COMM_NULL;
 static MPI_Comm node_comm = MPI_COMM_NULL; /* the ranks that share this node's memory */
 static int joined_rank, joined_size = 1, node_rank;
-static bool missing;
+static bool missing, work_expected;
 static ss_farm_traffic traffic;
 static double joined_s, processor_s;
 
@@ -43,11 +45,36 @@ ss_farm_traffic ss_farm_count(void)
 }
 
 /* Slow file systems may need more; tests of what happens when a rank is missing do not want to wait so long. */
+static double limit_from(const char *text, double usual_s)
+{
+    double limit_s = text ? strtod(text, NULL) : 0;
+    if (!(limit_s > 0)) return usual_s;
+    return limit_s < SS_FARM_LONGEST_S ? limit_s : SS_FARM_LONGEST_S;
+}
+
 double ss_farm_patience_s(void)
 {
-    const char *text = getenv("SHARPSWEEP_TOGETHER_S");
-    double limit_s = text ? strtod(text, NULL) : 0;
-    return limit_s > 0 ? limit_s : SS_FARM_TOGETHER_S;
+    return limit_from(getenv("SHARPSWEEP_TOGETHER_S"), SS_FARM_TOGETHER_S);
+}
+
+double ss_farm_opening_s(void)
+{
+    return limit_from(getenv("SHARPSWEEP_OPEN_S"), SS_FARM_OPENING_S);
+}
+
+void ss_farm_expect_work(bool others_work)
+{
+    work_expected = others_work;
+}
+
+const char *ss_farm_limit_name(void)
+{
+    return work_expected ? "SHARPSWEEP_OPEN_S" : "SHARPSWEEP_TOGETHER_S";
+}
+
+double ss_farm_limit_s(void)
+{
+    return work_expected ? ss_farm_opening_s() : ss_farm_patience_s();
 }
 
 int ss_farm_join(ss_error *error)
@@ -63,7 +90,7 @@ int ss_farm_join(ss_error *error)
     MPI_TRY(MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node_comm));
     MPI_TRY(MPI_Comm_set_errhandler(node_comm, MPI_ERRORS_RETURN));
     MPI_TRY(MPI_Comm_rank(node_comm, &node_rank));
-    missing = false;
+    missing = work_expected = false;
     traffic = (ss_farm_traffic){0};
     joined_s = ss_clock_s();
     processor_s = used_processor_s();
@@ -76,7 +103,8 @@ static int dismiss(ss_error *error)
     static ss_leave leave;
     leave.missing = missing;
     ss_nap nap = {0};
-    double until_s = ss_clock_s() + SS_FARM_DRAIN_S;
+    ss_awake awake = ss_awake_start();
+    double until_s = awake.now_s + SS_FARM_DRAIN_S;
     ss_outgoing *out = ss_alloc((size_t)joined_size, sizeof *out);
     if (!out) return ss_fail(error, "no memory to take leave");
     for (int rank = 1; rank < joined_size; rank++)
@@ -84,7 +112,7 @@ static int dismiss(ss_error *error)
     for (int rank = 1; rank < joined_size;) {
         bool sent = false;
         if (ss_outgoing_is_free(&out[rank], &sent, error)) return -1;
-        if (!sent && ss_clock_s() > until_s) return -1; /* the buffers stay */
+        if (!sent && ss_awake_look(&awake) > until_s) return -1; /* the buffers stay */
         if (sent) rank++;
         else ss_nap_take(&nap);
     }
@@ -100,7 +128,8 @@ static int await_leave(ss_error *error)
     ss_mail *mail = NULL;
     ss_leave leave = {1};
     int rc = 0;
-    for (double until_s = ss_clock_s() + SS_FARM_LEAVE_S; rc == 0 && ss_clock_s() < until_s;) {
+    ss_awake awake = ss_awake_start();
+    for (double until_s = awake.now_s + ss_farm_opening_s(); rc == 0 && ss_awake_look(&awake) < until_s;) {
         rc = ss_inbox_take(&inbox, 0, SS_TAG_LEAVE, &mail, error);
         if (rc == 0) ss_nap_take(&nap);
     }
@@ -163,7 +192,7 @@ static int broadcast_from(MPI_Comm comm, int root, void *data, size_t n, ss_erro
         int part = n > INT_MAX ? INT_MAX : (int)n;
         MPI_Request request = MPI_REQUEST_NULL;
         MPI_TRY(MPI_Ibcast(bytes, part, MPI_BYTE, root, comm, &request));
-        if (ss_request_wait(&request, ss_farm_patience_s(), error)) return -1;
+        if (ss_request_wait(&request, error)) return -1;
         bytes += part;
         n -= (size_t)part;
     }
@@ -208,7 +237,7 @@ int ss_farm_agree(bool ok, ss_error *error)
     lowest = joined_size;
     MPI_Request request = MPI_REQUEST_NULL;
     MPI_TRY(MPI_Iallreduce(&mine, &lowest, 1, MPI_INT, MPI_MIN, ss_farm_comm, &request));
-    if (ss_request_wait(&request, ss_farm_patience_s(), error)) return -1;
+    if (ss_request_wait(&request, error)) return -1;
     if (lowest == joined_size) return 0;
     why = (ss_error){{0}};
     if (lowest == joined_rank) {

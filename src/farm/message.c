@@ -1,6 +1,8 @@
 /* message.c - names of messages, polite waiting, messages that come and go in the background; see message.h. */
 #include "message.h"
 
+#include "awake.h"
+
 #include <limits.h>
 #include <string.h>
 
@@ -34,18 +36,20 @@ void ss_nap_take(ss_nap *nap)
     if (nap->seconds > NAP_LAST_S) nap->seconds = NAP_LAST_S;
 }
 
-int ss_request_wait(MPI_Request *request, double limit_s, ss_error *error)
+int ss_request_wait(MPI_Request *request, ss_error *error)
 {
-    double start_s = ss_clock_s();
+    double limit_s = ss_farm_limit_s();
+    ss_awake awake = ss_awake_start();
+    double until_s = awake.now_s + limit_s;
     ss_nap nap = {0};
     for (;;) {
         int complete = 0;
         MPI_TRY(MPI_Test(request, &complete, MPI_STATUS_IGNORE));
         if (complete) return 0;
-        if (ss_clock_s() - start_s > limit_s) {
+        if (ss_awake_look(&awake) > until_s) {
             ss_farm_miss();
-            return ss_fail(error, "not all ranks answered within %.0f s; was one of them killed? Run the same command again",
-                           limit_s);
+            return ss_fail(error, "not all ranks answered within %.6g s; was one of them killed? Run the same command again "
+                           "(where this takes so long, with a larger %s)", limit_s, ss_farm_limit_name());
         }
         ss_nap_take(&nap);
     }

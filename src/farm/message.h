@@ -37,12 +37,18 @@ typedef struct ss_leave { int32_t missing; } ss_leave;         /* is a rank miss
 #define SS_ROOT_SILENCES 4.0
 /* How long rank 0 waits for the answers of interrupted workers beyond what they were granted. */
 #define SS_FARM_DRAIN_S 5.0
-/* How long all ranks wait for each other while opening (data sets are read), workers for rank 0 while it saves at the end. */
+/* How long ranks wait for each other where nobody has work to do; where data are read and results opened, and workers for rank
+ * 0 while it saves at the end: a million points on a slow file system take minutes. Both may be set, to SS_FARM_LONGEST_S at
+ * most, which fits into an alarm. */
 #define SS_FARM_TOGETHER_S 120.0
-#define SS_FARM_LEAVE_S 120.0
+#define SS_FARM_OPENING_S 1800.0
+#define SS_FARM_LONGEST_S 1e6
 
 /* The communicator of this program, MPI_COMM_NULL outside join and leave. */
 extern MPI_Comm ss_farm_comm;
+/* The limit that ss_farm_expect_work chose, and the variable that sets it. */
+double ss_farm_limit_s(void);
+const char *ss_farm_limit_name(void);
 void ss_farm_miss(void);          /* a rank is missing: what all do together is over */
 void ss_count_message(bool sent);
 
@@ -58,8 +64,9 @@ typedef struct ss_nap { double seconds; } ss_nap;
 void ss_nap_reset(ss_nap *nap);
 void ss_nap_take(ss_nap *nap);
 
-/* Waits for a request of all ranks by polling and napping; -1 and a sentence after `limit_s`, and a rank is missing. */
-int ss_request_wait(MPI_Request *request, double limit_s, ss_error *error);
+/* Waits for a request of all ranks by polling and napping, as long as ss_farm_expect_work says; then -1 and a sentence, and a
+ * rank is missing. */
+int ss_request_wait(MPI_Request *request, ss_error *error);
 
 /* A message that can be sent again and again, each time the last one has left. */
 typedef struct ss_outgoing { MPI_Request request; } ss_outgoing; /* starts with MPI_REQUEST_NULL */

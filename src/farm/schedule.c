@@ -257,7 +257,7 @@ static int look_for_silence(schedule *s)
     s->looked_s = now_s;
     for (int rank = 1; rank <= s->n_workers; rank++) {
         hand *w = &s->worker[rank];
-        if (w->silent || now_s - w->heard_s < limit_s) continue;
+        if (w->gone || w->silent || now_s - w->heard_s < limit_s) continue; /* who has said BYE has nothing more to say */
         w->silent = true;
         s->n_silent++;
         bool busy = w->point >= 0 && !w->robbed;

@@ -14,11 +14,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "awake.h"
 #include "verdict.h"
 
 #define NAP_FIRST_S 0.005
 #define NAP_LAST_S 0.1
-#define OPEN_LIMIT_S 900.0        /* to read the data set from a slow disk */
 #define SEND_LIMIT_S 5.0
 #define KILL_LIMIT_S 3.0          /* a server that has not buried its trial by then is killed itself */
 enum { SOCKET_AT = 198, PAGE_AT = 199, MOST_STARTS = 3 };
@@ -94,12 +94,16 @@ static int open_server(ss_supervisor *s, ss_error *error)
 {
     ss_frame frame;
     ss_opened opened;
-    if (ss_wire_send(&s->wire, SS_FRAME_OPEN, NULL, 0, s->opening, s->n_opening, OPEN_LIMIT_S))
+    /* It may read data from a slow disk; the other ranks still wait when this one says that it did not get ready. */
+    double limit_s = ss_farm_opening_s() / 2;
+    ss_awake awake = ss_awake_start();
+    if (ss_wire_send(&s->wire, SS_FRAME_OPEN, NULL, 0, s->opening, s->n_opening, limit_s))
         return ss_fail(error, "the trial server takes no orders");
-    double until_s = ss_clock_s() + OPEN_LIMIT_S;
+    double until_s = awake.now_s + limit_s;
     int rc = 0;
-    while (rc == 0 && ss_clock_s() < until_s) rc = ss_wire_take(&s->wire, 1, &frame);
-    if (rc == 0) return ss_fail(error, "the trial server did not get ready in %.0f s", OPEN_LIMIT_S);
+    while (rc == 0 && ss_awake_look(&awake) < until_s) rc = ss_wire_take(&s->wire, NAP_LAST_S, &frame);
+    if (rc == 0)
+        return ss_fail(error, "the trial server did not get ready in %.6g s (half of SHARPSWEEP_OPEN_S)", limit_s);
     if (rc < 0 || frame.kind != SS_FRAME_OPENED || frame.n < sizeof opened)
         return ss_fail(error, "the trial server ended before it was ready");
     memcpy(&opened, frame.bytes, sizeof opened);
@@ -167,7 +171,8 @@ typedef struct watch {
     ss_verdict verdict;
     pid_t trial;
     uint64_t beats;
-    double start_s, beat_s, stop_s, kill_s; /* stop_s, kill_s 0: not asked, not killed */
+    ss_awake awake;               /* a suspended job's trials cannot get on: that time is not theirs */
+    double start_s, beat_s, stop_s, kill_s; /* by that clock; stop_s, kill_s 0: not asked, not killed */
 } watch;
 
 static void condemn(watch *w, ss_cause cause, double value)
@@ -176,7 +181,7 @@ static void condemn(watch *w, ss_cause cause, double value)
     w->verdict.cause = cause;
     w->verdict.value = value;
     w->verdict.place = __atomic_load_n(&w->s->page->place, __ATOMIC_RELAXED);
-    w->kill_s = ss_clock_s();
+    w->kill_s = w->awake.now_s;
     ss_wire_send(&w->s->wire, SS_FRAME_KILL, NULL, 0, NULL, 0, SEND_LIMIT_S);
 }
 
@@ -184,7 +189,7 @@ static void condemn(watch *w, ss_cause cause, double value)
 static void look(watch *w, bool stop)
 {
     const ss_trial_limits *l = w->limits;
-    double now_s = ss_clock_s();
+    double now_s = ss_awake_look(&w->awake);
     uint64_t beats = __atomic_load_n(&w->s->page->beats, __ATOMIC_RELAXED);
     if (beats != w->beats) w->beat_s = now_s;
     w->beats = beats;
@@ -259,8 +264,8 @@ int ss_supervisor_run(ss_supervisor *s, size_t point, const ss_trial_limits *lim
     const ss_order order = {point};
     ss_frame frame = {0};
     if (ensure_server(s, error)) return -1;
-    watch w = {.s = s, .limits = limits, .start_s = ss_clock_s()};
-    w.beat_s = w.start_s;
+    watch w = {.s = s, .limits = limits, .awake = ss_awake_start()};
+    w.start_s = w.beat_s = w.awake.now_s;
     w.verdict.n_oom_kills = ss_oom_kills();
     memset(s->page, 0, sizeof *s->page);
     bool taken = ss_wire_send(&s->wire, SS_FRAME_RUN, &order, sizeof order, NULL, 0, SEND_LIMIT_S) == 0;
@@ -273,7 +278,7 @@ int ss_supervisor_run(ss_supervisor *s, size_t point, const ss_trial_limits *lim
     /* Killed a moment after it had said all: what it said counts. */
     if (rc == 2 && w.verdict.cause == SS_CAUSE_STOP) rc = 1;
     if (rc == 2) {
-        w.verdict.seconds = ss_clock_s() - w.start_s;
+        w.verdict.seconds = ss_awake_look(&w.awake) - w.start_s;
         ss_verdict_record(&w.verdict, record);
         rc = 0;
     }

@@ -91,6 +91,40 @@ if have_mpirun; then
     while [ -n "$(pgrep -f -- "-o $dir/long.h5")" ] && [ $tries -lt 50 ]; do sleep 0.1 && tries=$((tries + 1)); done
     check "nobody is left" [ -z "$(pgrep -f -- "-o $dir/long.h5")" ]
 
+    # All of it suspended for longer than anybody may be silent or a point may take: nobody is to blame.
+    small_job asleep.yaml 800 '[0.02, 0.05]' 10
+    sed -i 's/progress_s: 1/progress_s: 1, worker_silence_s: 2, trial_silence_s: 3, trial_time_limit_s: 5/' asleep.yaml
+    : >err
+    sh "$mpirun_sh" 3 "$program" run asleep.yaml -o "$dir/asleep.h5" >out 2>err &
+    job=$!
+    tries=0
+    while ! grep -q 'points to do' err && [ $tries -lt 300 ]; do sleep 0.1 && tries=$((tries + 1)); done
+    sleep 0.3
+    ours=$(pgrep -f -- "-o $dir/asleep.h5")
+    check "ranks, servers, trials: $(echo "$ours" | wc -l)" [ "$(echo "$ours" | wc -l)" -ge 7 ]
+    kill -s STOP $ours
+    sleep 6
+    kill -s CONT $ours
+    wait $job
+    check "it goes on to its end: $?" [ $? -eq 0 ]
+    has out '40 of 40 points finished'
+    lacks err 'was not heard'
+    check "and nothing was tried twice" [ "$(column asleep.h5 attempts | sort -u)" = 1 ]
+
+    # A stop that one worker's trial does not hear: the other, which has said that it leaves, is not taken for lost meanwhile.
+    small_job deaf.yaml 200 '{log: [0.01, 0.3, 8]}' 20
+    sed -i 's/progress_s: 1/progress_s: 1, worker_silence_s: 2, stop_grace_s: 6/' deaf.yaml
+    : >err
+    SHARPSWEEP_FAULT='hang@point=0,phase=train' sh "$mpirun_sh" 3 "$program" run deaf.yaml -o "$dir/deaf.h5" >out 2>err &
+    job=$!
+    tries=0
+    while [ "$(grep -c 'done, lambda' err)" -lt 3 ] && [ $tries -lt 300 ]; do sleep 0.1 && tries=$((tries + 1)); done
+    touch deaf.h5.stop
+    wait $job
+    check "it stops: $?" [ $? -eq 75 ]
+    check "one trial was deaf" [ "$(column deaf.h5 attempts | head -1)" = 1 ]
+    lacks err 'was not heard'
+
     # A worker rank dies; under --enable-recovery that costs its point's progress only.
     small_job job.yaml 1500 '[0.02, 0.05, 0.1]' 2
     sed -i 's/progress_s: 1/progress_s: 1, worker_silence_s: 1/' job.yaml

@@ -64,5 +64,29 @@ for dead in 0 1; do
     lacks err "(rank $dead on "
     check "nothing was begun" [ ! -e dead.h5.journal ]
 done
+# Data, results and the last save may take longer than ranks wait for each other where nobody has work to do.
+SHARPSWEEP_TOGETHER_S=3
+for phase in open close; do
+    SHARPSWEEP_FAULT="slow@phase=$phase,after=8" run_ranks 3 0 run job.yaml -o "slow-$phase.h5"
+    has out '64 of 64 points finished'
+    results "slow-$phase.h5" >slow
+    same alone slow
+done
+# But not for ever, and then they say what to do.
+SHARPSWEEP_OPEN_S=2 SHARPSWEEP_FAULT='slow@phase=open,after=20' run_ranks 3 75 run job.yaml -o late.h5
+has err 'not all ranks answered within 2 s'
+has err 'with a larger SHARPSWEEP_OPEN_S'
+# No number is too large for an alarm: rank 1 comes late.
+cat >late.sh <<END
+#!/bin/sh
+[ "\$OMPI_COMM_WORLD_RANK" != 1 ] || sleep 3
+exec "$program" "\$@"
+END
+chmod +x late.sh
+for limit in 1e30 inf nan; do
+    n_checks=$((n_checks + 1))
+    SHARPSWEEP_TOGETHER_S=$limit sh "$mpirun_sh" 3 ./late.sh run job.yaml -o ranks1.h5 >out 2>err || fail "SHARPSWEEP_TOGETHER_S=$limit"
+    has out 'all 64 points were finished already'
+done
 unset SHARPSWEEP_TOGETHER_S
 finish

@@ -103,6 +103,57 @@ has err 'would overwrite results/b.slice-1-of-2.h5'
 check "nothing is written" [ "$(ls results | wc -l)$(ls a.h5* 2>/dev/null)" = 0 ]
 run 0 run job.yaml -o a.h5 --status-file word
 check "the word is there" grep -q '^0 ' word
+run 0 run job.yaml -o a.h5 --status-file word # which is one of an earlier run
+# A job that cannot be read: word of it must not take the place of results, nor of anything else.
+printf 'grid: {learning_rate: []}\n' >broken.yaml
+run 0 run job.yaml -o z.h5 --slice 1/2
+cp z.slice-1-of-2.h5 z.before
+run 2 run broken.yaml -o z.h5 --slice 1/2 --status-file z.slice-1-of-2.h5
+has err 'would overwrite z.slice-1-of-2.h5'
+same z.before z.slice-1-of-2.h5
+run 2 run broken.yaml --status-file broken.h5
+has err 'would overwrite broken.h5'
+check "nothing stands where results would" [ ! -e broken.h5 ]
+mkfifo pipe # not a device of the machine: where the check fails, root would replace it
+for file in broken.yaml z.before results pipe; do
+    run 2 run job.yaml -o other.h5 --status-file $file
+    has err "--status-file $file: "
+    check "$file is left alone, and nothing is begun" [ -e $file ] && [ ! -e other.h5 ]
+done
+check "the pipe is one still" [ -p pipe ]
+check "z.before is left alone" [ "$(wc -c <z.before)" -gt 1000 ]
+run 2 run broken.yaml --status-file word
+check "word of a job that cannot be read" grep -q '^2 ' word
+ln -s results/real.h5 linked.h5 # what lies beside a file does so beside the file itself
+for ending in '' .journal .stop; do
+    run 2 run job.yaml -o linked.h5 --status-file results/real.h5$ending
+    has err "would overwrite "
+done
+check "nothing is written" [ -z "$(ls results)" ]
+
+# A stop file beside the link, or beside the file that it leads to.
+small_job slow.yaml 8000 '{log: [0.01, 0.3, 8]}' 10
+for stop in linked.h5.stop results/real.h5.stop; do
+    touch -d '1 hour ago' $stop
+    : >err
+    "$program" run slow.yaml -o linked.h5 --status-file word >out 2>err &
+    pid=$!
+    tries=0
+    while ! grep -q ' points to do' err && [ $tries -lt 300 ]; do sleep 0.1 && tries=$((tries + 1)); done
+    has err "$stop: older than this run"
+    touch $stop
+    tries=0
+    while kill -0 $pid 2>/dev/null && [ $tries -lt 200 ]; do sleep 0.1 && tries=$((tries + 1)); done
+    kill -s KILL $pid 2>/dev/null
+    wait $pid
+    check "stopped by $stop: status $?, not 75" [ $? -eq 75 ]
+    has out 'stopped by the stop file'
+    check "and it is gone" [ ! -e $stop ]
+done
+run 2 submit job.yaml -o new.h5 --ranks 1000000 --dry-run
+has err '--ranks 1000000: only 2 points are left'
+run 2 submit job.yaml -o new.h5 --ranks 3 --dry-run
+run 0 submit job.yaml -o new.h5 --ranks 2 --dry-run
 # A slice without points.
 run 0 run job.yaml --slice 3/64
 has out 'nothing to do: slice 3/64 of the 2 points has none of them'

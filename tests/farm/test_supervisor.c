@@ -13,7 +13,7 @@
 
 /* What a point does, by its number. */
 enum { FINE, BIG, SEGV, ABORT, FPE, EXIT, KILL, HANG, SPIN, STOP_SELF, EAT, WAIT_FOR_STOP, DEAF, ERROR, KILL_SERVER, STOP_SERVER,
-       HALF, N_DEEDS };
+       HALF, WORK, N_DEEDS };
 
 static char opened_with[64];
 
@@ -33,6 +33,11 @@ static void eat(void)
         if (p) memset(p, 1, 8 << 20);
         ss_sleep_s(0.02);
     }
+}
+
+static void work(void)
+{
+    for (int i = 0; i < 40; i++) ss_sleep_s(0.02); /* without a beat, in steps that a suspension cannot hide in */
 }
 
 static int fill(ss_record *r, size_t n_rows)
@@ -74,6 +79,7 @@ static int run(void *ctx, size_t point, ss_record *record, ss_error *error)
     case KILL_SERVER: kill(getppid(), SIGKILL); ss_sleep_s(5); break;
     case STOP_SERVER: kill(getppid(), SIGSTOP); break;
     case HALF: _exit(0);          /* a clean end without an answer */
+    case WORK: work(); break;
     default: break;
     }
     return fill(record, 3);
@@ -174,6 +180,41 @@ static void test_errors(void)
     ss_supervisor_destroy(NULL);
 }
 
+/* What the whole job is suspended for (scontrol suspend stops all its processes at once) is not the trial's time, nor the time
+ * that a trial or a server has to end in. */
+static void test_suspension(void)
+{
+    static const struct { ss_trial_limits limits; double stop_after_s; } suspended[] = {
+        {{.silence_s = 1.5}, INFINITY}, {{.time_s = 2}, INFINITY}, {{.grace_s = 1.5}, 0.1},
+    };
+    for (size_t i = 0; i < sizeof suspended / sizeof *suspended; i++) {
+        int status = -1;
+        pid_t rank = fork();
+        if (rank == 0) {
+            setpgid(0, 0);        /* server and trial belong to this group */
+            ss_record r;
+            ss_error error;
+            ss_record_init(&r);
+            ss_supervisor *s = start();
+            double until_s = ss_clock_s() + suspended[i].stop_after_s;
+            int rc = ss_supervisor_run(s, WORK, &suspended[i].limits, after_a_moment, &until_s, &r, &error);
+            bool good = rc == 0 && r.status == SS_DONE;
+            if (!good) fprintf(stderr, "\n    %d: %s\n", rc, r.error);
+            ss_supervisor_destroy(s);
+            _exit(good ? 0 : 1);
+        }
+        setpgid(rank, rank);
+        ss_sleep_s(0.3);
+        kill(-rank, SIGSTOP);
+        ss_sleep_s(2.5);
+        CU_ASSERT_EQUAL(waitpid(rank, &status, WNOHANG | WUNTRACED), rank);
+        CU_ASSERT(WIFSTOPPED(status)); /* in the middle of its trial */
+        kill(-rank, SIGCONT);
+        CU_ASSERT_EQUAL(waitpid(rank, &status, 0), rank);
+        CU_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+}
+
 static bool has_ended(pid_t pid)
 {
     for (int i = 0; i < 500 && kill(pid, 0) == 0; i++) {
@@ -244,6 +285,7 @@ static void test_overhead(void)
 static const ss_case cases[] = {
     {"every way to end", test_ends},
     {"stop", test_stop},
+    {"suspension of the whole job", test_suspension},
     {"errors", test_errors},
     {"nothing outlives a rank", test_nothing_outlives_a_rank},
     {"overhead", test_overhead},
