@@ -193,7 +193,7 @@ static void measured_share(void)
     ss_log_set_sink(NULL, NULL);
     fprintf(stderr, "\n    %lld checkpoints in %.4f of %.3f s: %.2f %% ", n_saved, spent_s, took_s, 100 * spent_s / took_s);
     CU_ASSERT(n_saved > 0 && took_s > 0.3);
-    CU_ASSERT(spent_s <= 0.02 * took_s + spent_s / (double)n_saved); /* the last may have taken longer than foreseen */
+    CU_ASSERT(spent_s <= 0.02 * took_s + 3 * spent_s / (double)n_saved); /* the last may have taken longer than foreseen */
     CU_ASSERT_EQUAL(access(b.path, F_OK), 0);
     ss_record_finish(&r);
     bench_close(&b);

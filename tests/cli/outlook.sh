@@ -69,6 +69,7 @@ check "an MLP has none" [ "$(column conv.h5 convolutions | grep -c '^$')" -eq 3 
 
 # status during a run: who runs what since when, and how long it will go on.
 small_job long.yaml 4000 '{log: [0.01, 0.3, 8]}' 2
+: >run.err
 "$program" run long.yaml >run.out 2>run.err &
 pid=$!
 tries=0
