@@ -16,7 +16,7 @@ job() { # FILE CHECKPOINT_INTERVAL
     cat >"$1" <<EOF
 model: {network: mlp, widths: [32, 32], batch_norm: true}
 data: {dataset: synthetic, synthetic_train: 512, synthetic_test: 64, synthetic_noise: 2}
-training: {max_epochs: 600, batch_size: 32, momentum: 0.9, sam_rho: 0.05, target_train_accuracy: 0, learning_rate: 0.05}
+training: {max_epochs: 2400, batch_size: 32, momentum: 0.9, sam_rho: 0.05, target_train_accuracy: 0, learning_rate: 0.05}
 curvature: {curvature_examples: all, track_every_epochs: 10, eigenvalues: 8, curvature_tolerance: 1e-6}
 sweep: {progress_s: 1, checkpoint_interval_s: $2}
 grid: {dropout: [0, 0.3]}
@@ -32,8 +32,8 @@ cnn_job() { # FILE CHECKPOINT_INTERVAL
     cat >"$1" <<EOF
 model: {network: cnn, batch_norm: true}
 data: {dataset: synthetic, synthetic_train: 64, synthetic_test: 16, synthetic_size: 4, synthetic_noise: 2}
-training: {max_epochs: 60, batch_size: 32, momentum: 0.9, sam_rho: 0.05, target_train_accuracy: 0, learning_rate: 0.05}
-curvature: {curvature_examples: 32, track_every_epochs: 10, eigenvalues: 2, curvature_tolerance: 1e-6, curvature_max_hvp: 40}
+training: {max_epochs: 2400, batch_size: 32, momentum: 0.9, sam_rho: 0.05, target_train_accuracy: 0, learning_rate: 0.05}
+curvature: {curvature_examples: 32, track_every_epochs: 240, eigenvalues: 2, curvature_tolerance: 1e-6, curvature_max_hvp: 40}
 sweep: {progress_s: 1, checkpoint_interval_s: $2}
 grid: {dropout: [0, 0.3]}
 EOF
@@ -49,13 +49,13 @@ everything whole.h5 >whole
 check "without checkpoints no folder is made" [ ! -e whole.h5.checkpoints ]
 
 # kill -9 at random moments of these points, until the sweep ends; saving is as often as its share of the time allows.
-kill_and_go_on() { # JOB.yaml UNBROKEN
+kill_and_go_on() { # JOB.yaml UNBROKEN HUNDREDTHS - the latest moment: large states are saved less often
     n_kills=0 n_resumed=0 rounds=0
     while [ "$n_kills" -lt "$kills" ] && [ "$rounds" -lt $((5 * kills)) ]; do
         "$program" run "$1" -o killed.h5 >out 2>err &
         pid=$!
-        draw 100
-        drawn=$((drawn + 20)) # 0.2 to 1.2 s
+        draw "$3"
+        drawn=$((drawn + 20)) # from 0.2 s on
         sleep "$((drawn / 100)).$(printf %02d $((drawn % 100)))"
         if kill -s KILL "$pid" 2>/dev/null; then n_kills=$((n_kills + 1)); fi
         wait "$pid" 2>/dev/null
@@ -77,8 +77,8 @@ kill_and_go_on() { # JOB.yaml UNBROKEN
     echo "$1: $n_kills kills in $rounds runs, $n_resumed points went on from checkpoints"
     check "$1: points went on from checkpoints" [ "$n_resumed" -gt 0 ]
 }
-kill_and_go_on often.yaml whole
-kill_and_go_on often-cnn.yaml whole-cnn
+kill_and_go_on often.yaml whole 100
+kill_and_go_on often-cnn.yaml whole-cnn 150
 
 # Stopped in the middle of a point: saved at once, and said when it goes on.
 start_and_stop() { # FILE - leaves one checkpoint, in $saved
