@@ -11,9 +11,9 @@ trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM
 cd "$dir"
 cat >job.yaml <<'YAML'
-model: {network: mlp, widths: [64, 64]}
+model: {network: mlp, widths: [256, 256]}
 data: {dataset: synthetic, synthetic_train: 1000, synthetic_test: 200, synthetic_size: 16, synthetic_noise: 2}
-training: {max_epochs: 40, target_train_accuracy: 0.95}
+training: {max_epochs: 40, target_train_accuracy: 0}
 curvature: {curvature_examples: 500}
 sweep: {seeds: 5}
 grid:
