@@ -1,21 +1,10 @@
 """test_edges.py - edges.py's formulas against what is exactly true, and its plateaus on planted curves.
 
 usage: test_edges.py   Exit status 1 if a check fails."""
-import sys
-
 import numpy as np
 
 import edges
-
-faults = checks = 0
-
-
-def check(what, holds):
-    global faults, checks
-    checks += 1
-    if not holds:
-        faults += 1
-        print(f'FAILED: {what}')
+from test_checks import check, finish
 
 
 def formulas():
@@ -50,5 +39,4 @@ def plateaus():
 
 formulas()
 plateaus()
-print(f'{checks} checks, {faults} failed')
-sys.exit(1 if faults or not checks else 0)
+finish()

@@ -21,17 +21,8 @@ import criteria
 import findings
 import results
 import test_criteria as planted
+from test_checks import check, finish
 from test_findings import write
-
-faults = checks = 0
-
-
-def check(what, holds):
-    global faults, checks
-    checks += 1
-    if not holds:
-        faults += 1
-        print(f'FAILED: {what}')
 
 
 def report(*arguments):
@@ -289,8 +280,7 @@ def main():
         correlated(rng)
         folder_of_reports(rng, folder)
         kept(folder)
-    print(f'{checks} checks, {faults} failed')
-    sys.exit(1 if faults else 0)
+    finish()
 
 
 if __name__ == '__main__':

@@ -10,17 +10,9 @@ import h5py
 import numpy as np
 
 import test_criteria as planted
+from test_checks import check, finish
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-faults = checks = 0
-
-
-def check(what, holds):
-    global faults, checks
-    checks += 1
-    if not holds:
-        faults += 1
-        print(f'FAILED: {what}')
 
 
 def write(path, points, **attributes):
@@ -76,8 +68,7 @@ def main():
         both = run(path, other, '-o', out)
         check('two files: both findings', all(' REPRODUCED' in ' ' + verdict_of(both.stdout, f)[4:] for f in ('F1', 'F4')))
         refuse(folder, path)
-    print(f'{checks} checks, {faults} failed')
-    sys.exit(1 if faults else 0)
+    finish()
 
 
 def refuse(folder, good):
