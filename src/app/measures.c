@@ -51,7 +51,9 @@ static int take_one(ss_running *r, ss_measurer *measurer, const ss_real *eigenve
 {
     ss_spectrum spectrum = {0};
     const ss_trainer *t = r->trainer;
+    double begin_s = ss_clock_s();
     int rc = ss_measurer_run(measurer, r->next, t->theta, t->stats, eigenvector, &r->measured, &spectrum, error);
+    ss_log(SS_LOG_DEBUG, "point %s: %s took %.3f s", r->bookmark.id, ss_measure_name(r->next), ss_clock_s() - begin_s);
     if (rc == 0) rc = ss_measures_note_spectrum(&spectrum, r->record, error);
     ss_spectrum_finish(&spectrum);
     if (rc == 0) r->next++;
