@@ -1,8 +1,9 @@
 /* kernel_gemm.c - C = op(A) op(B) + from, in tiles of C held in registers (Goto & van de Geijn, "Anatomy of
- * high-performance matrix multiplication", ACM TOMS 34, 2008), with two departures for the sizes networks have: an operand
- * is packed only where its layout or reuse asks for it, so that a batch of 32 does not pay for packing the weights; and the
- * sum over k is one chain of FMAs per element and block of DEPTH, whatever the tile, so that an element's bits depend on
- * neither m, n, the instruction set's width nor how C is divided among threads. */
+ * high-performance matrix multiplication", ACM TOMS 34, 2008), with three departures for the sizes networks have: an operand
+ * is packed only where its layout asks for it, so that a batch of 32 does not pay for packing the weights; columns too few
+ * for a vector (10 classes, the last 8 of 200 units) are worked out as rows where A allows it; and the sum over k is one
+ * chain of FMAs per element and block of DEPTH, whatever the tile, so that an element's bits depend on neither m, n, the
+ * instruction set's width nor how C is divided among threads. */
 #include "kernels.h"
 #include "lanes.h"
 #include "transpose.h"
@@ -24,8 +25,26 @@ static _Thread_local ss_real packed_b[COLUMN_BLOCK * DEPTH] __attribute__((align
 
 /* How the inner loop reads A: `by_row`, element (i,p) at a[i * ld + p]; else at a[p * ld + i]. */
 typedef struct left { const ss_real *a; size_t ld; bool by_row; } left;
-/* Where a tile starts from and goes to. */
-typedef struct target { const ss_real *from; size_t ld_from; ss_real *c; size_t ldc; } target;
+/* Where a tile starts from and goes to. Its first `skip` < LANES columns are other tiles': C keeps them. */
+typedef struct target { const ss_real *from; size_t ld_from; ss_real *c; size_t ldc, skip; } target;
+
+typedef __typeof__((vec){0} < (vec){0}) lane_mask;
+
+INLINE vec with_first_of(vec old, vec value, size_t skip)
+{
+    static const ss_real number[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    const lane_mask is_old = load(number) < (ss_real)skip;
+    return (vec)(((lane_mask)old & is_old) | ((lane_mask)value & ~is_old));
+}
+
+/* C = from + sum, for the vector that begins at column j of row i of a tile. */
+INLINE void put(const target *t, size_t i, size_t j, vec sum)
+{
+    ss_real *c = t->c + i * t->ldc + j;
+    if (t->from) sum = load(t->from + i * t->ld_from + j) + sum;
+    if (j == 0 && t->skip > 0) sum = with_first_of(load(c), sum, t->skip);
+    store(c, sum);
+}
 
 /* rows, vectors and by_row are constants where this is called: everything unrolls into registers. */
 INLINE void tile(const size_t rows, const size_t vectors, const bool by_row, size_t k, const left *l, const ss_real *b,
@@ -34,6 +53,7 @@ INLINE void tile(const size_t rows, const size_t vectors, const bool by_row, siz
     vec sum[ROWS][VECTORS];
     const ss_real *a = l->a;
     const size_t ld = l->ld;
+    const target to = *t;         /* a copy, which no store to C can change */
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < vectors; j++) sum[i][j] = (vec){0};
     for (size_t p = 0; p < k; p++, b += ldb) {
@@ -46,11 +66,7 @@ INLINE void tile(const size_t rows, const size_t vectors, const bool by_row, siz
         }
     }
     for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < vectors; j++) {
-            ss_real *c = t->c + i * t->ldc + j * LANES;
-            if (t->from) store(c, load(t->from + i * t->ld_from + j * LANES) + sum[i][j]);
-            else store(c, sum[i][j]);
-        }
+        for (size_t j = 0; j < vectors; j++) put(&to, i, j * LANES, sum[i][j]);
 }
 
 #define FEWER_ROWS(n) \
@@ -91,20 +107,23 @@ static void narrow_by_column(size_t rows, size_t k, const left *l, const ss_real
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 static size_t width_of(size_t columns) { return columns > LANES ? PANEL : LANES; }
 
-/* A tile at the right edge, of which the last `columns` of its width are wanted from `skip` on: C passes through a tile of
- * whole vectors. */
-static void edge_tile(size_t rows, size_t columns, size_t skip, size_t k, const left *l, const ss_real *b, size_t ldb,
-                      const target *t)
+static void any_tile(size_t rows, size_t width, size_t k, const left *l, const ss_real *b, size_t ldb, const target *t)
+{
+    if (width == PANEL) (l->by_row ? wide_by_row : wide_by_column)(rows, k, l, b, ldb, t);
+    else (l->by_row ? narrow_by_row : narrow_by_column)(rows, k, l, b, ldb, t);
+}
+
+/* A tile of a C that has fewer columns than its width: through a tile of whole vectors. */
+static void small_tile(size_t rows, size_t columns, size_t k, const left *l, const ss_real *b, size_t ldb, const target *t)
 {
     ss_real whole[ROWS * PANEL] __attribute__((aligned(64)));
     target inner = {.from = t->from ? whole : NULL, .ld_from = PANEL, .c = whole, .ldc = PANEL};
     if (t->from) {
         memset(whole, 0, sizeof whole);
-        for (size_t i = 0; i < rows; i++) memcpy(whole + i * PANEL + skip, t->from + i * t->ld_from, columns * sizeof *whole);
+        for (size_t i = 0; i < rows; i++) memcpy(whole + i * PANEL, t->from + i * t->ld_from, columns * sizeof *whole);
     }
-    if (columns > LANES) (l->by_row ? wide_by_row : wide_by_column)(rows, k, l, b, ldb, &inner);
-    else (l->by_row ? narrow_by_row : narrow_by_column)(rows, k, l, b, ldb, &inner);
-    for (size_t i = 0; i < rows; i++) memcpy(t->c + i * t->ldc, whole + i * PANEL + skip, columns * sizeof *whole);
+    any_tile(rows, width_of(columns), k, l, b, ldb, &inner);
+    for (size_t i = 0; i < rows; i++) memcpy(t->c + i * t->ldc, whole + i * PANEL, columns * sizeof *whole);
 }
 
 /* ---- packing ------------------------------------------------------------------------------------------------------------- */
@@ -160,29 +179,29 @@ static void pack_a(const gemm_call *g, size_t i0, size_t rows, size_t p0, size_t
 }
 
 /* ---- blocks --------------------------------------------------------------------------------------------------------------- */
-/* What pays was measured (tests/bench/bench_kernels): a panel of B is packed if it is used by several rows of tiles, A if
- * many panels use it and its rows lie so far apart that each is a page or collides in the cache. */
+/* An operand is packed where many tiles use it and its rows lie so far apart that each is a page or collides in the cache;
+ * otherwise it is read in place, which was faster throughout (tests/bench/bench_kernels). */
 typedef struct plan { bool pack_a, pack_b; } plan;
 
 static plan plan_of(const gemm_call *g)
 {
-    enum { TILES_TO_PACK_B = 16, PANELS_TO_PACK_A = 4, FAR_BYTES = 4096 };
+    enum { PANELS_TO_PACK_A = 4, TILES_TO_PACK_B = 16, FAR_BYTES = 4096 };
     return (plan){.pack_a = g->n >= PANELS_TO_PACK_A * PANEL && g->lda * sizeof(ss_real) >= FAR_BYTES,
-                  .pack_b = g->tb || g->m >= TILES_TO_PACK_B * ROWS};
+                  .pack_b = g->tb || (g->m >= TILES_TO_PACK_B * ROWS && g->ldb * sizeof(ss_real) >= FAR_BYTES)};
 }
 
 typedef struct block { size_t i0, rows, j0, columns, p0, depth; } block; /* of C, and of k */
 
-/* The panel at column j of a block as the tiles read it: packed, or in place; then the last panel, if it is not a whole
- * number of vectors, begins `skip` columns early, in columns that other tiles compute. */
+/* The panel at column j of a block as the tiles read it: packed, or in place. The last one, if it is not a whole number of
+ * vectors, begins `skip` columns early, in columns of the panel before; where there are none, it is padded with zeros. */
 typedef struct panel { const ss_real *b; size_t ldb, columns, skip; bool packed; } panel;
 
 static panel panel_at(const gemm_call *g, const plan *w, const block *k, size_t j)
 {
     panel p = {.columns = least(PANEL, k->columns - j), .packed = w->pack_b};
     size_t missing = width_of(p.columns) - p.columns;
-    p.packed |= missing > k->j0 + j;
-    if (!p.packed) p.skip = missing;
+    if (missing <= k->j0 + j) p.skip = missing;
+    else p.packed = true;
     p.b = p.packed ? packed_b + j * k->depth : g->b + k->p0 * g->ldb + k->j0 + j - p.skip;
     p.ldb = p.packed ? PANEL : g->ldb;
     return p;
@@ -193,9 +212,10 @@ static void pack_panels(const gemm_call *g, const plan *w, const block *k)
     for (size_t j = 0; j < k->columns; j += PANEL) {
         panel p = panel_at(g, w, k, j);
         ss_real *to = packed_b + j * k->depth;
+        size_t first = k->j0 + j - p.skip, n = p.columns + p.skip;
         if (!p.packed) continue;
-        if (g->tb) pack_b_transposed(k->depth, p.columns, g->b + (k->j0 + j) * g->ldb + k->p0, g->ldb, to);
-        else pack_b(k->depth, p.columns, g->b + k->p0 * g->ldb + k->j0 + j, g->ldb, to);
+        if (g->tb) pack_b_transposed(k->depth, n, g->b + first * g->ldb + k->p0, g->ldb, to);
+        else pack_b(k->depth, n, g->b + k->p0 * g->ldb + first, g->ldb, to);
     }
 }
 
@@ -206,27 +226,61 @@ static left left_at(const gemm_call *g, const plan *w, const block *k, size_t i)
     return (left){g->a + (k->i0 + i) * g->lda + k->p0, g->lda, true};
 }
 
-static target target_at(const gemm_call *g, const block *k, size_t i, size_t j)
+/* Where the tile of `skip` columns before row i, column j of a block starts from and goes to. */
+static target target_at(const gemm_call *g, const block *k, size_t i, size_t j, size_t skip)
 {
-    ss_real *c = g->c + (k->i0 + i) * g->ldc + k->j0 + j;
-    target t = {.from = c, .ld_from = g->ldc, .c = c, .ldc = g->ldc};
+    size_t column = k->j0 + j - skip;
+    ss_real *c = g->c + (k->i0 + i) * g->ldc + column;
+    target t = {.from = c, .ld_from = g->ldc, .c = c, .ldc = g->ldc, .skip = skip};
     if (k->p0 > 0) return t;
-    t.from = g->from ? g->from + (k->i0 + i) * g->ld_from + k->j0 + j : NULL;
+    t.from = g->from ? g->from + (k->i0 + i) * g->ld_from + column : NULL;
     t.ld_from = g->ld_from;
     return t;
+}
+
+/* Columns too few for a vector, of an A whose rows lie side by side: a tile of C' that has `width` of A's rows as its columns,
+ * transposed on its way to C. l is where A begins; as everywhere an element is one chain of FMAs. */
+static void tall_tile(size_t width, size_t depth, const left *l, const panel *p, const target *t)
+{
+    ss_real across[ROWS * PANEL] __attribute__((aligned(64))), down[PANEL * LANES] __attribute__((aligned(64)));
+    const size_t columns = p->columns, skip = p->skip;
+    assert(columns <= ROWS && columns + skip <= LANES && width <= PANEL);
+    any_tile(columns, width, depth, &(left){p->b + skip, p->ldb, false}, l->a, l->ld, &(target){.c = across, .ldc = PANEL});
+    transpose(columns, width, across, PANEL, down + skip, LANES);
+    if (columns + skip == LANES)
+        for (size_t i = 0; i < width; i++) put(t, i, 0, load(down + i * LANES));
+    else
+        for (size_t i = 0; i < width; i++)
+            for (size_t j = 0; j < columns; j++)
+                t->c[i * t->ldc + j] = t->from ? t->from[i * t->ld_from + j] + down[i * LANES + j] : down[i * LANES + j];
+}
+
+/* The panel's tiles that are tall, from the block's first row on; how many rows they take. */
+static size_t tall_tiles(const gemm_call *g, const plan *w, const block *k, size_t j, const panel *p)
+{
+    size_t i = 0;
+    if (p->columns >= LANES || p->columns > ROWS || w->pack_a || !g->ta) return 0;
+    for (size_t width; i + LANES <= k->rows; i += width) {
+        left l = left_at(g, w, k, i);
+        target t = target_at(g, k, i, j, p->skip);
+        width = width_of(k->rows - i);
+        if (i + width > k->rows) width = LANES;
+        tall_tile(width, k->depth, &l, p, &t);
+    }
+    return i;
 }
 
 static void multiply_block(const gemm_call *g, const plan *w, const block *k)
 {
     for (size_t j = 0; j < k->columns; j += PANEL) {
         panel p = panel_at(g, w, k, j);
-        for (size_t i = 0; i < k->rows; i += ROWS) {
+        size_t width = width_of(p.columns);
+        for (size_t i = tall_tiles(g, w, k, j, &p); i < k->rows; i += ROWS) {
             size_t rows = least(ROWS, k->rows - i);
             left l = left_at(g, w, k, i);
-            target t = target_at(g, k, i, j);
-            if (p.columns == PANEL) (l.by_row ? wide_by_row : wide_by_column)(rows, k->depth, &l, p.b, p.ldb, &t);
-            else if (p.columns == LANES) (l.by_row ? narrow_by_row : narrow_by_column)(rows, k->depth, &l, p.b, p.ldb, &t);
-            else edge_tile(rows, p.columns, p.skip, k->depth, &l, p.b, p.ldb, &t);
+            target t = target_at(g, k, i, j, p.skip);
+            if (p.columns + p.skip == width) any_tile(rows, width, k->depth, &l, p.b, p.ldb, &t);
+            else small_tile(rows, p.columns, k->depth, &l, p.b, p.ldb, &t);
         }
     }
 }
