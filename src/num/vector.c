@@ -3,6 +3,7 @@
 #include "kernels.h"
 
 #include <math.h>
+#include <stdatomic.h>
 
 double ss_dot(size_t n, const ss_real *x, const ss_real *y)
 {
@@ -70,9 +71,26 @@ void ss_round(size_t n, const double *sum, double scale, ss_real *x)
     ss_parallel_ranges(n, 1, round_range, &(operands){.sum = sum, .factor = scale, .out = x});
 }
 
+typedef struct descending { const ss_descent *d; const ss_real *g; ss_real *w, *v; atomic_bool finite; } descending;
+
+static void descend_range(void *ctx, size_t i, size_t n)
+{
+    descending *all = ctx;
+    bool finite;
+    ss_kernel->descend(n, all->d, all->g + i, all->w + i, all->v ? all->v + i : NULL, NULL, &finite);
+    if (!finite) atomic_store(&all->finite, false);
+}
+
+/* On one thread the norm is taken in the same pass, on several before: its additions have their order. */
 bool ss_descend(size_t n, const ss_descent *d, const ss_real *g, ss_real *w, ss_real *v, double *norm)
 {
     bool finite;
+    if (ss_threads() > 1) {
+        descending all = {d, g, w, v, true};
+        if (norm) *norm = ss_norm(n, g);
+        ss_parallel_ranges(n, 1, descend_range, &all);
+        return atomic_load(&all.finite);
+    }
     ss_kernel->descend(n, d, g, w, v, norm, &finite);
     if (norm) *norm = sqrt(*norm);
     return finite;

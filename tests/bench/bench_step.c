@@ -1,6 +1,6 @@
 /* bench_step.c - CPU milliseconds of one training step, SAM step, gradient and Hessian-vector product.
  *
- *   bench_step NETWORK BATCH_NORM BATCH [ROUNDS [EXAMPLES]]       NETWORK: mlp | mlp:400,400,400 | cnn | vgg11 | resnet18
+ *   bench_step NETWORK BATCH_NORM BATCH [ROUNDS [EXAMPLES [THREADS]]]   NETWORK: mlp | mlp:400,400 | cnn | vgg11 | resnet18
  *
  * With ROUNDS it measures by itself: every round runs one block of each measure, so that noise hits all of them alike, and
  * the medians over the rounds are printed. Without, or with 0, it serves a partner (analysis/bench_*.py): for each line of
@@ -9,7 +9,8 @@
  *   step        one SGD step with momentum            sam           one SAM step
  *   gradient    loss and its gradient                 hv_cached     Hv, activations of the point kept
  *   hv_fresh    Hv, activations computed again        forward       losses of the batch, running statistics
- * The Hessian's loss is the mean over EXAMPLES (default: BATCH), taken BATCH at a time. */
+ * The Hessian's loss is the mean over EXAMPLES (default: BATCH), taken BATCH at a time. With THREADS given, be it 1, times are
+ * wall-clock times. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,13 +31,14 @@ typedef struct bench {
     ss_hessian *hessian;
     ss_real *v, *out;
     uint32_t batch, examples;
+    clockid_t clock;
     double last_s[8];             /* per measure: seconds of one call when it last ran; 0: it has not */
 } bench;
 
-static double cpu_s(void)
+static double seconds(const bench *b)
 {
     struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    clock_gettime(b->clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -74,12 +76,12 @@ static double run_block(bench *b, int which)
 {
     const struct measure *m = &measures[which];
     if (b->last_s[which] < SLOW_S) m->run(b);
-    double start = cpu_s(), now;
+    double start = seconds(b), now;
     int n = 0;
     do {
         m->run(b);
         n++;
-        now = cpu_s();
+        now = seconds(b);
     } while (now - start < BLOCK_S);
     b->last_s[which] = (now - start) / n;
     return 1e3 * b->last_s[which];
@@ -190,16 +192,17 @@ static int serve(bench *b)
 
 int main(int argc, char **argv)
 {
-    int rounds = argc > 4 ? atoi(argv[4]) : 0;
-    bench b = {.batch = argc >= 4 ? (uint32_t)atoi(argv[3]) : 0, .examples = argc > 5 ? (uint32_t)atoi(argv[5]) : 0};
-    if (argc < 4 || argc > 6 || b.batch == 0 || rounds < 0 || rounds > MAX_ROUNDS) {
-        fprintf(stderr, "usage: %s mlp[:WIDTH,...]|cnn|vgg11|resnet18 BATCH_NORM(0|1) BATCH [ROUNDS(0..%d) [EXAMPLES]]\n",
-                argv[0], MAX_ROUNDS);
+    int rounds = argc > 4 ? atoi(argv[4]) : 0, threads = argc > 6 ? atoi(argv[6]) : 1;
+    bench b = {.batch = argc >= 4 ? (uint32_t)atoi(argv[3]) : 0, .examples = argc > 5 ? (uint32_t)atoi(argv[5]) : 0,
+               .clock = argc > 6 ? CLOCK_MONOTONIC : CLOCK_PROCESS_CPUTIME_ID};
+    if (argc < 4 || argc > 7 || b.batch == 0 || threads < 1 || rounds < 0 || rounds > MAX_ROUNDS) {
+        fprintf(stderr, "usage: %s mlp[:WIDTH,...]|cnn|vgg11|resnet18 BATCH_NORM(0|1) BATCH [ROUNDS(0..%d) [EXAMPLES "
+                "[THREADS]]]\n", argv[0], MAX_ROUNDS);
         return 2;
     }
     if (b.examples == 0) b.examples = b.batch;
     ss_error error = {""};
-    ss_threads_set(1);
+    ss_threads_set(threads);
     int status = 1;
     if (make_net(&b, argv[1], atoi(argv[2]) != 0, &error) || make_machines(&b, &error))
         fprintf(stderr, "bench_step: %s\n", error.text);

@@ -8,9 +8,10 @@
 #   cost      roofline; by batch, width, depth, examples            cost=roofline,batch
 #   lambda    lambda_max at equal true error                        lambda=mlp,cnn,vgg11      (eigsh, PyHessian's rule)
 #   sweep     whole sweeps                                          sweep=mlp,cnn      (torch + mpi4py.futures + eigsh)
+#   threads   step and Hv on all of --core's cores over one         threads=vgg11-128
 #   memory    as predicted; VGG-11 with batch `full`                memory=mlp,cnn,cnn-bn,vgg11,full
 # Without a PART: all, three quarters of an hour. --rounds: of each part (each has its own default). --core: one core, for
-# sweeps a list. --shared: the folder that holds peers/baseline_sweep.py and data/cifar-10-batches-bin (default: `shared`
+# sweeps and threads a list. --shared: the folder that holds peers/baseline_sweep.py and data/cifar-10-batches-bin (default: `shared`
 # beside the checkout); what is not there is skipped by name. --work: kept files, trained weights (default: BUILD/bench).
 # Peers take turns with us, ratios are medians of ratios; leave the other cores idle.
 # PyTorch gets its best: one thread, glibc's malloc tuned (without it buffers go back to the kernel at every step), each
@@ -38,11 +39,11 @@ case $openblas in
     best | own | as-found) ;;
     *) echo "run.sh: --openblas $openblas: it is best, own or as-found" >&2; exit 2 ;;
 esac
-[ $# -gt 0 ] || set -- steps accuracy kernels cost lambda sweep memory
+[ $# -gt 0 ] || set -- steps accuracy kernels cost lambda sweep threads memory
 for part; do
     case ${part%%=*} in
-        steps | accuracy | kernels | cost | lambda | sweep | memory) ;;
-        *) echo "run.sh: $part is not a part: steps accuracy kernels cost lambda sweep memory, or steps=mlp-32" >&2; exit 2 ;;
+        steps | accuracy | kernels | cost | lambda | sweep | threads | memory) ;;
+        *) echo "run.sh: $part is not a part: steps accuracy kernels cost lambda sweep threads memory, or steps=mlp-32" >&2; exit 2 ;;
     esac
 done
 for program in sharpsweep tests/bench/bench_step tests/bench/bench_point tests/bench/bench_kernels; do
@@ -115,6 +116,7 @@ for part; do
             else
                 python bench_sweep.py "$build/sharpsweep" "$shared/peers/baseline_sweep.py" "$work/sweep" $more $cases
             fi ;;
+        threads) python bench_threads.py "$bin/bench_step" $more $cases ;;
         memory) # with malloc as users have it
             printf '## Memory\n\n'
             env -u MALLOC_MMAP_MAX_ -u MALLOC_TRIM_THRESHOLD_ -u MALLOC_TOP_PAD_ \

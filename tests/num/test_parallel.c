@@ -3,6 +3,7 @@
 
 #include "fixture.h"
 
+#include <math.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -98,6 +99,26 @@ static void vectors(state *s)
     ss_descend(N, &d, s->in[0], s->in[2], s->in[3], s->sum);
 }
 
+/* A weight that is not finite is seen whichever run it falls into. */
+static void test_finite(void)
+{
+    const ss_descent d = {0.1, 0.9, 0.01, false};
+    static const size_t places[] = {0, N / 2, N - 1};
+    for (int threads = 1; threads <= 3; threads++) {
+        state s = make();
+        double norm;
+        ss_threads_set(threads);
+        CU_ASSERT(ss_descend(N, &d, s.in[0], s.in[1], s.in[2], &norm) && norm == ss_norm(N, s.in[0]));
+        for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+            s.in[1][places[i]] = (ss_real)INFINITY;
+            CU_ASSERT(!ss_descend(N, &d, s.in[0], s.in[1], s.in[2], NULL));
+            s.in[1][places[i]] = 0;
+        }
+        drop(&s);
+    }
+    ss_threads_set(1);
+}
+
 static void gates(state *s)
 {
     ss_relu(N, s->in[0], s->out[0]);
@@ -161,6 +182,7 @@ static void test_pools(void) { compare(pools); }
 static const ss_case cases[] = {
     {"runs", test_ranges},
     {"vectors, the same bits on any number of threads", test_vectors},
+    {"weights that are not finite are seen on any number of threads", test_finite},
     {"gates and sums likewise", test_gates},
     {"smooth activations likewise", test_smooth},
     {"sums of columns likewise", test_columns},
