@@ -136,8 +136,12 @@ typedef struct ss_lanczos_options {
     int basis;                               /* vectors kept before a thick restart; 0: a default >= 2k + 20 */
     uint64_t seed, check;                    /* of the random vectors. Checks that start from one another's vectors are told
                                                 apart by `check`, so that each draws its own */
-    const ss_real *start;                    /* (n) a vector near the first eigenvector, any length: the start is 0.9 of its
-                                                direction and 0.44 of a random one; NULL: random alone */
+    const ss_real *start;                    /* (n) where to look, any length: the start is 0.9 of its direction and 0.44 of a
+                                                random one; NULL: random alone. An eigenvector that `start` has nothing of may
+                                                be missed: its share of the random part is 1/sqrt(n) */
+    ss_real *next;                           /* (n) gets the start for a matrix near this one: the k + 2 leading Ritz vectors in
+                                                equal parts, among which the first may then change. It may be `start`; it stays
+                                                as it is where a product was not finite. NULL: not wanted */
     double risk;                             /* probability that `upper` fails, 0 < risk < 1; 0: no bound is asked for */
     ss_lanczos_work *work;                   /* one that fits n, k and basis; NULL: the call makes its own */
     ss_keeper *keeper;                       /* is offered the state before every product and when the operator stops the

@@ -64,13 +64,15 @@ typedef struct ss_lambda {
  * the same arguments. */
 int ss_lambda_measure(ss_hessian *h, const ss_real *theta, const ss_real *stats, const ss_lanczos_options *options,
                       ss_lambda *out, ss_error *error);
-/* What one check hands to the next where lambda_max is tracked: near which vector to look. State of a point's run like its
- * weights: saved and restored with them, the run ends with the same bits. Zeroed: nothing is known yet. */
-typedef struct ss_warm { bool known; ss_real *vector; /* (n_params) NULL before the first check */ } ss_warm;
-/* As ss_lambda_measure, from warm->vector and a random part (ss_lanczos_options), and warm is what came out. Every check of a
- * run has its own number. Interrupted or failed, warm is as before. */
+/* A vector that one measurement hands on: to the next check where lambda_max is tracked, where to look; to a measure, the
+ * first eigenvector. State of a point's run like its weights: saved and restored with them, the run ends with the same bits.
+ * Zeroed: nothing is known yet. */
+typedef struct ss_warm { bool known; ss_real *vector; /* (n_params) NULL before the first */ } ss_warm;
+/* As ss_lambda_measure, from warm->vector and a random part, and warm gets where the next check is to look (`start` and `next`
+ * of ss_lanczos_options); top gets the first eigenvector. Either may be NULL. Every check of a run has its own number.
+ * Interrupted or failed, both are as before. */
 int ss_lambda_track(ss_hessian *h, const ss_real *theta, const ss_real *stats, const ss_lanczos_options *options,
-                    uint64_t check, ss_warm *warm, ss_lambda *out, ss_error *error);
+                    uint64_t check, ss_warm *warm, ss_warm *top, ss_lambda *out, ss_error *error);
 /* Its vector of n numbers as a piece, empty where nothing is known; and a known one's back from a keeper: 0 or -1. */
 void ss_warm_list(const ss_warm *warm, size_t n, const char *name, ss_pieces *list);
 int ss_warm_read(ss_warm *warm, size_t n, const char *name, ss_keeper *keeper, ss_error *error);

@@ -93,9 +93,10 @@ done:
 int ss_measure(ss_trainer *t, const ss_settings *s, ss_hessian *h, ss_keeper *keeper, ss_warm *top, ss_lambda *out,
                ss_error *error)
 {
+    if (top) top->known = false;  /* of a check before */
     if (s->interpolation_points >= 2) return measure_between(t, s, h, keeper, out, error);
     ss_lanczos_options lanczos = ss_model_lanczos(s);
     lanczos.keeper = keeper;
-    bool wanted = s->gradient_alignment && s->eigenvalues == 1; /* of several, a warm start knows the sum alone */
-    return ss_lambda_track(h, t->theta, t->stats, &lanczos, 0, wanted ? top : NULL, out, error);
+    bool wanted = s->gradient_alignment && s->eigenvalues == 1;
+    return ss_lambda_track(h, t->theta, t->stats, &lanczos, 0, NULL, wanted ? top : NULL, out, error);
 }

@@ -62,9 +62,9 @@ static int take_one(ss_running *r, ss_measurer *measurer, const ss_real *eigenve
 }
 
 /* From r->next on all that the options ask for. */
-static int take_all(ss_running *r, const ss_measure_options *options, const ss_warm *top, ss_error *error)
+static int take_all(ss_running *r, const ss_measure_options *options, ss_error *error)
 {
-    const ss_real *eigenvector = r->settings.eigenvalues == 1 && top->known ? top->vector : NULL;
+    const ss_real *eigenvector = r->top.known ? r->top.vector : NULL;
     ss_measurer *measurer = ss_measurer_create(r->hessian, r->net, r->data, options, error);
     int rc = measurer ? 0 : -1;
     if (measurer) ss_measurer_set_stop(measurer, ss_running_should_stop, r);
@@ -88,7 +88,7 @@ int ss_running_measure(ss_running *r, ss_error *error)
     ss_measure_options options = ss_model_measures(&r->settings, r->last.learning_rate, false);
     begin(r, SS_PHASE_MEASURES);
     ss_running_charge(r, &r->measure_s);
-    int rc = take_all(r, &options, &r->top, error);
+    int rc = take_all(r, &options, error);
     ss_running_charge(r, NULL);
     if (rc == 0) ss_measures_note(&r->measured, &r->settings, r->record);
     return rc;
@@ -100,7 +100,7 @@ int ss_running_measure_row(ss_running *r, ss_error *error)
     ss_measure_options options = ss_model_measures(&r->settings, lr, true);
     begin(r, SS_PHASE_TRACK_MEASURES);
     ss_running_charge(r, &r->measure_s);
-    int rc = take_all(r, &options, &r->warm, error);
+    int rc = take_all(r, &options, error);
     ss_running_charge(r, &r->curvature_s);
     if (rc == 0) note_row(&r->measured, &r->settings, r->row);
     return rc;

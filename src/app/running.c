@@ -130,7 +130,7 @@ void ss_running_offer_measures(ss_running *r, bool last)
         return;                   /* the next offer may find memory; the checkpoint before stays */
     }
     if (bytes) ss_pieces_add(&list, "record", bytes, n);
-    if (bytes) ss_warm_list(&r->top, r->net->n_params, "top", &list);
+    ss_warm_list(&r->top, r->net->n_params, "top", &list);
     save(r, &list, last);
     ss_free(bytes);
 }

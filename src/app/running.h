@@ -34,7 +34,7 @@ typedef struct ss_running {
     ss_measures measured;         /* in the phases of measures: so far */
     int next;                     /* the measure that is to come */
     double row[SS_MAX_TRACK_COLUMNS]; /* the tracked row that they complete */
-    ss_warm top;                  /* lambda_max's eigenvector at the end, where a measure needs it */
+    ss_warm top;                  /* the last lambda_max's eigenvector, where a measure needs it */
     int64_t image[SS_RUNNING_NUMBERS]; /* numbers of the checkpoint */
     double image_real[SS_RUNNING_REALS];
 } ss_running;

@@ -43,7 +43,9 @@ static int track_lambda(run *r, ss_error *error)
     ss_lanczos_options lanczos = ss_model_lanczos(&r->settings);
     lanczos.risk = 0;             /* no bound is recorded of tracked checks */
     lanczos.keeper = ss_running_keeper(r);
-    int rc = ss_lambda_track(r->hessian, t->theta, t->stats, &lanczos, (uint64_t)t->step, &r->warm, &lambda, error);
+    bool wanted = r->settings.track_measures && r->settings.gradient_alignment && r->settings.eigenvalues == 1;
+    int rc = ss_lambda_track(r->hessian, t->theta, t->stats, &lanczos, (uint64_t)t->step, &r->warm, wanted ? &r->top : NULL,
+                             &lambda, error);
     if (rc == 0) {
         int64_t per_epoch = (int64_t)ss_trainer_steps_per_epoch(t);
         double lr = ss_learning_rate(&t->options, t->step > 0 ? t->step - 1 : 0, per_epoch); /* of the last step */

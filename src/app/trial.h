@@ -110,8 +110,8 @@ double ss_probe_study(const ss_study *study, bool *assumed);
 
 /* ---- measure.c: lambda_max of a trainer's state ----------------------------------------------------------------------- */
 /* At t's iterate, or between it and the next one (interpolation_points). t's weights, statistics and velocity are as before
- * when it returns and whenever the keeper (NULL: none) is called. top: zeroed, becomes what a measure needs of the
- * eigenvectors, if any does. 0, 1 interrupted, -1 error. */
+ * when it returns and whenever the keeper (NULL: none) is called. top (NULL: none) becomes the eigenvector where
+ * a measure needs it (unknown where none does). 0, 1 interrupted, -1 error. */
 int ss_measure(ss_trainer *t, const ss_settings *s, ss_hessian *h, ss_keeper *keeper, ss_warm *top, ss_lambda *out,
                ss_error *error);
 

@@ -390,40 +390,10 @@ static int iterate(solver *s, ss_error *error)
     return certify(s, error);
 }
 
-struct ss_lanczos_work { ss_basis basis; };
-
-/* Vectors that the basis holds before a restart. */
-static size_t basis_limit(size_t n, const ss_lanczos_options *o)
-{
-    size_t k = (size_t)o->k < n ? (size_t)o->k : n, limit = o->basis > 0 ? (size_t)o->basis : 2 * k + 20;
-    if (limit < k + 2) limit = k + 2; /* k kept, one to extend, one more */
-    return limit < n ? limit : n;
-}
-
-bool ss_lanczos_work_fits(const ss_lanczos_work *work, size_t n, const ss_lanczos_options *options)
-{
-    return work->basis.n == n && work->basis.rows == basis_limit(n, options) + 2;
-}
-
-ss_lanczos_work *ss_lanczos_work_create(size_t n, const ss_lanczos_options *options, ss_error *error)
-{
-    ss_lanczos_work *work = ss_alloc(1, sizeof *work);
-    if (!work) ss_fail(error, "no memory for a solver");
-    else if (ss_basis_init(&work->basis, n, basis_limit(n, options) + 2, error) == 0) return work;
-    ss_free(work);
-    return NULL;
-}
-
-void ss_lanczos_work_destroy(ss_lanczos_work *work)
-{
-    if (work) ss_basis_finish(&work->basis);
-    ss_free(work);
-}
-
 static int solver_init(solver *s, ss_error *error)
 {
     const ss_lanczos_options *o = s->options;
-    size_t limit = basis_limit(s->n, o);
+    size_t limit = ss_solver_basis_limit(s->n, o);
     s->limit = limit;
     s->t = ss_alloc(limit * limit, sizeof *s->t);
     s->s = ss_alloc(limit * limit, sizeof *s->s);
@@ -435,7 +405,7 @@ static int solver_init(solver *s, ss_error *error)
     if (ss_eigen_work_init(&s->eigen, limit, error) != 0 || ss_krylov_init(&s->krylov, limit, error) != 0) return -1;
     if (!o->work) return ss_basis_init(&s->basis, s->n, limit + 2, error);
     assert(ss_lanczos_work_fits(o->work, s->n, o));
-    s->basis = o->work->basis;
+    s->basis = *ss_lanczos_work_basis(o->work);
     return 0;
 }
 
@@ -462,6 +432,23 @@ static int result_init(ss_lanczos_result *r, size_t n, size_t k, ss_error *error
     return 0;
 }
 
+/* Where to look for the first eigenvectors of a matrix near this one: the k best Ritz vectors and two more, in equal parts.
+ * From the k alone a later solve would settle on them before one that has overtaken them came up from the random part. */
+static int note_next(solver *s, ss_real *next, ss_error *error)
+{
+    double *c = s->h;
+    if (s->m == 0) {              /* all that is known is the vector that the only product was spent on */
+        memcpy(next, s->result->eigenvector, s->n * sizeof *next);
+        return 0;
+    }
+    if (solve_projection(s, error) != 0) return -1;
+    memset(c, 0, s->m * sizeof *c);
+    for (size_t i = 0; i < s->k + 2 && i < s->m; i++)
+        for (size_t j = 0; j < s->m; j++) c[j] += ritz_vector(s, i)[j];
+    ss_basis_combine(&s->basis, s->m, c, next);
+    return 0;
+}
+
 int ss_lanczos(ss_operator *op, void *ctx, size_t n, const ss_lanczos_options *options, ss_lanczos_result *result,
                ss_error *error)
 {
@@ -471,6 +458,7 @@ int ss_lanczos(ss_operator *op, void *ctx, size_t n, const ss_lanczos_options *o
     int rc = result_init(result, n, k, error);
     if (rc == 0) rc = solver_init(&s, error);
     if (rc == 0) rc = iterate(&s, error);
+    if (rc == 0 && options->next && !s.broken) rc = note_next(&s, options->next, error);
     if (rc == 0) {
         result->converged = s.certified && !s.broken;
         if (options->risk > 0 && !s.broken) result->upper = ss_krylov_upper(&s.krylov, n, options->risk, s.share);

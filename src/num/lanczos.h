@@ -40,6 +40,9 @@ typedef struct ss_solver {
     double image_real[SS_SOLVER_REALS];
 } ss_solver;
 
+/* Vectors that the basis holds before a restart. */
+size_t ss_solver_basis_limit(size_t n, const ss_lanczos_options *options);
+ss_basis *ss_lanczos_work_basis(ss_lanczos_work *work);
 /* Before each product the state is whole: the keeper, if there is one, may save it. */
 void ss_solver_offer(ss_solver *s, bool last);
 /* The state that the keeper reads, into a solver just made with the same options; what cannot be one is refused. 0 or -1. */

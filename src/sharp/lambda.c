@@ -20,36 +20,37 @@ int ss_hessian_lend_work(ss_hessian *h, ss_lanczos_options *options, ss_error *e
     return *work ? 0 : -1;
 }
 
-/* vector = the sum of the k eigenvectors found: near all of them. */
-static void note_vector(const ss_lanczos_result *r, size_t n, ss_warm *warm)
-{
-    warm->known = true;
-    memcpy(warm->vector, r->eigenvector, n * sizeof *warm->vector);
-    for (int i = 1; i < r->k; i++) ss_axpy(n, 1, r->eigenvector + (size_t)i * n, warm->vector);
-    for (int i = 0; i < r->k; i++) warm->known = warm->known && isfinite(r->eigenvalue[i]);
-}
-
 static int make_room(ss_warm *warm, size_t n, ss_error *error)
 {
-    if (!warm->vector) warm->vector = ss_alloc(n, sizeof *warm->vector);
-    return warm->vector ? 0 : ss_fail(error, "no memory for an eigenvector of %zu numbers", n);
+    if (warm && !warm->vector) warm->vector = ss_alloc(n, sizeof *warm->vector);
+    return !warm || warm->vector ? 0 : ss_fail(error, "no memory for an eigenvector of %zu numbers", n);
+}
+
+/* Whether every one of the k eigenvalues was found. */
+static bool all_found(const ss_lanczos_result *r)
+{
+    for (int i = 0; i < r->k; i++)
+        if (!isfinite(r->eigenvalue[i])) return false;
+    return true;
 }
 
 int ss_lambda_track(ss_hessian *h, const ss_real *theta, const ss_real *stats, const ss_lanczos_options *options,
-                    uint64_t check, ss_warm *warm, ss_lambda *out, ss_error *error)
+                    uint64_t check, ss_warm *warm, ss_warm *top, ss_lambda *out, ss_error *error)
 {
     size_t n = ss_hessian_n_params(h);
     ss_lanczos_result r = {0};
     ss_lanczos_options o = *options;
     *out = (ss_lambda){0};
-    if (warm && make_room(warm, n, error) != 0) return -1;
-    if (ss_hessian_lend_work(h, &o, error) != 0) return -1;
+    if (make_room(warm, n, error) != 0 || make_room(top, n, error) != 0 || ss_hessian_lend_work(h, &o, error) != 0) return -1;
     o.check = check;
     o.start = warm && warm->known ? warm->vector : NULL;
+    o.next = warm ? warm->vector : NULL;
     ss_hessian_set(h, theta, stats);
     int rc = ss_lanczos(ss_hessian_apply, h, n, &o, &r, error);
     if (rc == 0) {
-        if (warm) note_vector(&r, n, warm);
+        if (warm) warm->known = all_found(&r);
+        if (top) top->known = all_found(&r);
+        if (top) memcpy(top->vector, r.eigenvector, n * sizeof *top->vector);
         *out = (ss_lambda){.lambda_max = r.eigenvalue[0], .residual = r.residual[0], .upper = r.upper, .hvp_count = r.n_products,
                            .converged = r.converged, .k = r.k, .eigenvalue = r.eigenvalue};
         r.eigenvalue = NULL; /* it is out's now */
@@ -61,7 +62,7 @@ int ss_lambda_track(ss_hessian *h, const ss_real *theta, const ss_real *stats, c
 int ss_lambda_measure(ss_hessian *h, const ss_real *theta, const ss_real *stats, const ss_lanczos_options *options,
                       ss_lambda *out, ss_error *error)
 {
-    return ss_lambda_track(h, theta, stats, options, 0, NULL, out, error);
+    return ss_lambda_track(h, theta, stats, options, 0, NULL, NULL, out, error);
 }
 
 void ss_warm_list(const ss_warm *warm, size_t n, const char *name, ss_pieces *list)
@@ -181,7 +182,7 @@ static int search(between *b, ss_hessian *h, const ss_real *theta, const ss_real
         ss_lambda here;
         double fraction = (double)b->i / (b->n - 1);
         interpolate(ss_hessian_n_params(h), theta, next, fraction, point);
-        int rc = ss_lambda_track(h, point, stats, options, (uint64_t)b->i, &b->warm, &here, error);
+        int rc = ss_lambda_track(h, point, stats, options, (uint64_t)b->i, &b->warm, NULL, &here, error);
         if (rc != 0) {
             if (b->inner.refused) b->outer->refused = true;
             return rc;

@@ -12,7 +12,7 @@
  * last one's vector, as they usually are. */
 enum { GRADIENT = 3, FORWARD = 1, DELTAS = 1, FLOPS_PER_MAC = 2 };
 static const double product_gradients = 2.1;
-enum { USUAL_PRODUCTS = 12, WARM_PRODUCTS = 7, LANCZOS_BASIS = 20, REAL_BYTES = 4 };
+enum { USUAL_PRODUCTS = 12, WARM_PRODUCTS = 8, LANCZOS_BASIS = 20, REAL_BYTES = 4 };
 enum { NODE_BYTES = 64 }; /* of a spectrum: value and weight while it is made, in the record, twice as bytes on their way out */
 /* Work that counts no multiply-accumulate, in units of one: on a value that a layer makes (activations, pooling, batch
  * norm, the copies of a convolution), and on a parameter in one step (gradient, its double accumulator, update). Both wait

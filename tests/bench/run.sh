@@ -1,6 +1,6 @@
 #!/bin/sh
 # run.sh - sharpsweep beside what a user would run instead, on one core: every row of the targets' table, as Markdown.
-# usage: tests/bench/run.sh [--build DIR] [--core LIST] [--rounds N] [--shared DIR] [--work DIR] [--openblas WHICH]
+# usage: tests/bench/run.sh [--build DIR] [--core LIST] [--rounds N] [--shared DIR] [--work DIR] [--openblas WHICH] [--avx2]
 #        [PART | PART=CASE,... ]...
 #   steps     training and SAM step, gradient, Hv beside PyTorch    steps=mlp-32,cnn-bn-128,vgg11-32,resnet18-32
 #   accuracy  loss curves from the same weights                     accuracy=mlp,cnn-bn,vgg11
@@ -18,10 +18,11 @@
 # measure's faster layout, and where OPENBLAS_CORETYPE forces kernels on OpenBLAS, which does its linear layers, the faster
 # of that and OpenBLAS's own choice: measured first. (Haswell's kernels forced on a processor with AVX-512 cost it a
 # third.) --openblas own or as-found decides without measuring. Ours runs in the same environment.
+# --avx2 holds everybody to AVX2: sharpsweep, OpenBLAS, oneDNN and PyTorch's own loops.
 # Status 1 if a target is missed or a result differs, 77 without PyTorch.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
-build=$root/build core=0 rounds='' shared=$root/../shared work='' openblas=best
+build=$root/build core=0 rounds='' shared=$root/../shared work='' openblas=best isa=''
 while [ $# -gt 0 ]; do
     case $1 in
         --build) build=$2; shift 2 ;;
@@ -30,6 +31,7 @@ while [ $# -gt 0 ]; do
         --shared) shared=$2; shift 2 ;;
         --work) work=$2; shift 2 ;;
         --openblas) openblas=$2; shift 2 ;;
+        --avx2) isa=avx2; shift ;;
         -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 0 ;;
         -*) echo "run.sh: $1 is not an option; see run.sh --help" >&2; exit 2 ;;
         *) break ;;
@@ -76,6 +78,11 @@ probe() { # ms of PyTorch's step, best of blocks
     taskset -c "$core" "$@" /usr/bin/python3 "$root/analysis/bench_torch.py"
 }
 choose_kernels() {
+    if [ "$isa" = avx2 ]; then
+        export SHARPSWEEP_ISA=v3 OPENBLAS_CORETYPE=Haswell ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2
+        echo "everybody held to AVX2"
+        return
+    fi
     name=${OPENBLAS_CORETYPE:-}
     case $openblas in
         own) unset OPENBLAS_CORETYPE; name= ;;

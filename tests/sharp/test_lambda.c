@@ -141,7 +141,7 @@ static void test_between(void)
             for (size_t e = 0; e < s.p; e++)
                 point[e] = (ss_real)((double)s.theta[e] + f * ((double)next[e] - (double)s.theta[e]));
             const ss_real *at = i == n - 1 ? next : point;
-            CU_ASSERT_EQUAL(ss_lambda_track(h, at, s.stats, &lanczos, (uint64_t)i, &warm, &here, NULL), 0);
+            CU_ASSERT_EQUAL(ss_lambda_track(h, at, s.stats, &lanczos, (uint64_t)i, &warm, NULL, &here, NULL), 0);
             CU_ASSERT_EQUAL(ss_lambda_measure(h, at, s.stats, &lanczos, &alone, NULL), 0);
             CU_ASSERT(i > 0 || here.lambda_max == alone.lambda_max); /* the iterate itself: as by itself */
             SS_ASSERT_NEAR(here.lambda_max, alone.lambda_max, by_precision(1e-4, 1e-8), 0);
@@ -204,7 +204,7 @@ static void walk_end(walk *w)
 static ss_lambda walk_check(walk *w, uint64_t check, const ss_lanczos_options *lanczos, ss_warm *warm)
 {
     ss_lambda l;
-    CU_ASSERT_EQUAL(ss_lambda_track(w->h, w->s.theta, w->s.stats, lanczos, check, warm, &l, NULL), 0);
+    CU_ASSERT_EQUAL(ss_lambda_track(w->h, w->s.theta, w->s.stats, lanczos, check, warm, NULL, &l, NULL), 0);
     ss_hessian_loss(w->h, w->grad);
     ss_axpy(w->s.p, -0.3, w->grad, w->s.theta);
     return l;
@@ -259,7 +259,7 @@ static void test_tracking_resumes(void)
             int left = 2;
             ss_lambda l;
             ss_hessian_set_stop(w.h, stop_after, &left);
-            CU_ASSERT_EQUAL(ss_lambda_track(w.h, theta, w.s.stats, &lanczos, check, &warm, &l, NULL), 1);
+            CU_ASSERT_EQUAL(ss_lambda_track(w.h, theta, w.s.stats, &lanczos, check, &warm, NULL, &l, NULL), 1);
             CU_ASSERT(warm.known && memcmp(kept.vector, warm.vector, w.s.p * sizeof *theta) == 0);
             ss_hessian_set_stop(w.h, NULL, NULL);
         }
