@@ -11,13 +11,14 @@
 #   threads   step and Hv on all of --core's cores over one         threads=vgg11-128
 #   memory    as predicted; VGG-11 with batch `full`                memory=mlp,cnn,cnn-bn,vgg11,full
 # Without a PART: all, three quarters of an hour. --rounds: of each part (each has its own default). --core: one core, for
-# sweeps and threads a list. --shared: the folder that holds peers/baseline_sweep.py and data/cifar-10-batches-bin (default: `shared`
-# beside the checkout); what is not there is skipped by name. --work: kept files, trained weights (default: BUILD/bench).
+# sweeps and threads a list. --shared: the folder that holds peers/baseline_sweep.py and data/cifar-10-batches-bin (default:
+# `shared` beside the checkout); what is not there is skipped by name. --work: kept files, trained weights (default:
+# BUILD/bench).
 # Peers take turns with us, ratios are medians of ratios; leave the other cores idle.
-# PyTorch gets its best: one thread, glibc's malloc tuned (without it buffers go back to the kernel at every step), each
-# measure's faster layout, and where OPENBLAS_CORETYPE forces kernels on OpenBLAS, which does its linear layers, the faster
-# of that and OpenBLAS's own choice: measured first. (Haswell's kernels forced on a processor with AVX-512 cost it a
-# third.) --openblas own or as-found decides without measuring. Ours runs in the same environment.
+# PyTorch gets its best: one thread, glibc's malloc tuned (without it buffers go back to the kernel at every step), in
+# steps each measure's faster layout, and where OPENBLAS_CORETYPE forces kernels on OpenBLAS, which does its linear layers,
+# the faster of that and OpenBLAS's own choice: measured first. (Haswell's kernels forced on a processor with AVX-512 cost it
+# a third.) --openblas own or as-found decides without measuring. Ours runs in the same environment.
 # --avx2 holds everybody to AVX2: sharpsweep, OpenBLAS, oneDNN and PyTorch's own loops.
 # Status 1 if a target is missed or a result differs, 77 without PyTorch.
 set -eu
@@ -97,7 +98,7 @@ choose_kernels() {
     echo "$verdict" | awk -v name="$name" '{printf "OPENBLAS_CORETYPE=%s: PyTorch'"'"'s step (MLP, batch 128) takes %s ms with it, " \
         "%s ms without: %s\n", name, $2, $3, $1 == "own" ? "unset" : "left as it is"}'
 }
-echo "# Benchmarks of $(cd "$root" && git describe --always --dirty 2>/dev/null || echo sharpsweep), $(date -u +%Y-%m-%d)"
+echo "# Benchmarks of $("$build/sharpsweep" --version), $(date -u +%Y-%m-%d)"
 echo
 echo "- $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), core $core; load before: $(cut -d' ' -f1-3 /proc/loadavg)"
 /usr/bin/python3 -c 'import torch, scipy; print(f"- PyTorch {torch.__version__}, scipy {scipy.__version__}")'
