@@ -68,7 +68,7 @@ check "plan's convolutions are the records'" cmp -s said recorded
 check "an MLP has none" [ "$(column conv.h5 convolutions | grep -c '^$')" -eq 3 ]
 
 # status during a run: who runs what since when, and how long it will go on.
-small_job long.yaml 4000 '{log: [0.01, 0.3, 8]}' 2
+small_job long.yaml 8000 '{log: [0.01, 0.3, 8]}' 4
 : >run.err
 "$program" run long.yaml >run.out 2>run.err &
 pid=$!
@@ -76,7 +76,8 @@ tries=0
 while [ "$(grep -c ' point ' run.err)" -lt 5 ] && [ "$tries" -lt 600 ]; do sleep 0.1; tries=$((tries + 1)); done
 tries=0
 run 0 status long.h5
-while ! grep -q 'running points:' out && [ "$tries" -lt 100 ]; do # it may be just between two points
+# It may be just between two points, or too young for a rate.
+while ! { grep -q 'running points:' out && grep -q 'points per minute' out; } && [ "$tries" -lt 100 ]; do
     sleep 0.05
     tries=$((tries + 1))
     run 0 status long.h5
