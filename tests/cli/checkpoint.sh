@@ -84,11 +84,7 @@ kill_and_go_on often-cnn.yaml whole-cnn 150
 start_and_stop() { # FILE - leaves one checkpoint, in $saved
     "$program" run job.yaml -o "$1" >out 2>err &
     pid=$!
-    tries=0
-    while [ ! -e "$1" ] && [ "$tries" -lt 400 ]; do
-        sleep 0.05
-        tries=$((tries + 1))
-    done
+    wait_for_file "$1"
     sleep 0.3
     kill -s TERM "$pid"
     wait "$pid"

@@ -36,6 +36,13 @@ run_ranks() {
     status=$?
     [ "$status" -eq "$expected" ] || fail "sharpsweep $* on $ranks ranks: status $status, not $expected"
 }
+wait_for_file() { # FILE - at most 20 s
+    tries=0
+    while [ ! -e "$1" ] && [ "$tries" -lt 400 ]; do
+        sleep 0.05
+        tries=$((tries + 1))
+    done
+}
 has() { # FILE TEXT
     n_checks=$((n_checks + 1))
     grep -qF -- "$2" "$1" || fail "$1 lacks \`$2\`"

@@ -42,8 +42,7 @@ same before after
 small_job long.yaml 4000 '{log: [0.01, 0.3, 8]}' 2
 "$program" run long.yaml >run.out 2>run.err &
 pid=$!
-tries=0
-while [ ! -e long.h5 ] && [ "$tries" -lt 100 ]; do sleep 0.05; tries=$((tries + 1)); done
+wait_for_file long.h5
 sleep 0.5
 run 0 status long.h5
 has out '32 points'

@@ -30,11 +30,7 @@ take_away() { # HOW FILE.h5
         rm "$file.journal"
         "$program" run job.yaml -o "$file" >out2 2>err2 &
         second=$!
-        tries=0
-        while [ ! -e "$file.journal" ] && [ "$tries" -lt 200 ]; do
-            sleep 0.05
-            tries=$((tries + 1))
-        done
+        wait_for_file "$file.journal"
         kill -s CONT "$pid"
         ;;
     copy) cp older new && mv new "$file.journal" ;;

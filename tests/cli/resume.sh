@@ -111,11 +111,7 @@ EOF
 small_job long.yaml 100000 '[0.1]' 1
 "$program" run long.yaml >out 2>err &
 pid=$!
-tries=0
-while [ ! -e long.h5 ] && [ "$tries" -lt 100 ]; do
-    sleep 0.05
-    tries=$((tries + 1))
-done
+wait_for_file long.h5
 sleep 0.5
 kib=$(awk '$1 == "VmPeak:" {printf "%.0f", $2 + 100000}' "/proc/$pid/status")
 kill -s TERM "$pid"
