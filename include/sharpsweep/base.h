@@ -42,6 +42,29 @@ void ss_sleep_s(double seconds);             /* returns early on a signal */
 void ss_time_now(char out[SS_TIME_BYTES]);   /* "2026-11-24T05:57:56Z" */
 void ss_duration_format(double seconds, char out[SS_TIME_BYTES]); /* "42 s", "3 min 05 s", "2 h 10 min", "3 d 04 h" */
 
+/* ---- files: the one place that opens, reads, writes and replaces them ---------------------------------------------
+ * Sentences name the path. Nothing here blocks: what is no regular file (a pipe, a device, a folder) is refused. */
+enum { SS_PATH_BYTES = 4096 };
+int ss_file_open(const char *path, int flags, uint64_t *n_bytes, ss_error *error); /* O_RDONLY, O_RDWR, O_NOFOLLOW; descriptor */
+int64_t ss_file_read_at(int fd, void *out, size_t n, uint64_t at); /* bytes read, fewer at the end of the file; -1: errno */
+int ss_file_write_at(int fd, const void *bytes, size_t n, uint64_t at); /* all of them; -1: errno */
+/* A whole file of at most `most` bytes; *bytes (ss_free) ends in a zero that *n does not count. */
+int ss_file_read(const char *path, size_t most, unsigned char **bytes, size_t *n, ss_error *error);
+/* A file that takes its place as a whole: begin opens a temporary one beside `path`, of a name that no other process has; commit
+ * syncs it, closes it, puts it in place and syncs the folder; abandon removes it (after commit: nothing). */
+typedef struct ss_replacement { int fd; char path[SS_PATH_BYTES], temporary[SS_PATH_BYTES]; } ss_replacement; /* fd -1: none */
+int ss_replacement_begin(ss_replacement *r, const char *path, ss_error *error);
+/* new_only: -1 where the name is taken (errno EEXIST). keep_open: fd stays open and is the caller's on success. On failure what
+ * stood at `path` still does and the temporary file is gone. */
+int ss_replacement_commit(ss_replacement *r, bool new_only, bool keep_open, ss_error *error);
+void ss_replacement_abandon(ss_replacement *r);
+int ss_file_replace(const char *path, const void *bytes, size_t n, ss_error *error);
+void ss_file_remove_temporaries(const char *path); /* left by killed processes; for whoever may alone write `path` */
+/* PATH becomes PATH.kept-TIME, a name that was free, returned in `kept`. */
+int ss_file_keep(const char *path, char kept[SS_PATH_BYTES], ss_error *error);
+int ss_folder_sync(const char *path, ss_error *error);   /* fsync of the folder that holds `path` */
+int ss_folder_make(const char *path, ss_error *error);   /* the folders that lead to the file `path`; on failure none is left */
+
 /* ---- memory ----------------------------------------------------------------------------------------------------- */
 /* n * size zeroed bytes, aligned to 64; NULL when memory is gone or n * size overflows. n = 0 gives a valid pointer. */
 void *ss_alloc(size_t n, size_t size);

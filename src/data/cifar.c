@@ -77,7 +77,7 @@ done:
 static int read_split(const ss_dataset *d, const record_form *form, const char *const *name, int n_files, ss_split *split,
                       ss_error *error)
 {
-    char path[N_BATCHES][SS_PATH_BYTES];
+    char path[N_BATCHES][SS_SOURCE_BYTES];
     uint32_t n[N_BATCHES] = {0};
     uint64_t total = 0;
     for (int i = 0; i < n_files; i++) {

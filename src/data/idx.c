@@ -16,7 +16,7 @@ enum { MAX_EXPANSION = 1032 };
 
 typedef struct idx_file {
     gzFile gz;                                        /* reads plain files as they are */
-    char path[SS_PATH_BYTES];
+    char path[SS_SOURCE_BYTES];
     uint64_t size;                                    /* of the file on disk, bytes */
     uint32_t dim[MAX_DIMS];
     int n_dims;

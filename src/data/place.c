@@ -8,11 +8,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-int ss_place_join(char path[SS_PATH_BYTES], const char *folder, const char *name, ss_error *error)
+int ss_place_join(char path[SS_SOURCE_BYTES], const char *folder, const char *name, ss_error *error)
 {
-    int n = snprintf(path, SS_PATH_BYTES, "%s/%s", folder, name);
-    if (n < 0 || n >= SS_PATH_BYTES)
-        return ss_fail(error, "the path of '%s' is %d bytes long, expected fewer than %d", name, n, SS_PATH_BYTES);
+    int n = snprintf(path, SS_SOURCE_BYTES, "%s/%s", folder, name);
+    if (n < 0 || n >= SS_SOURCE_BYTES)
+        return ss_fail(error, "the path of '%s' is %d bytes long, expected fewer than %d", name, n, SS_SOURCE_BYTES);
     return 0;
 }
 
@@ -28,7 +28,7 @@ int ss_place_size(const char *path, uint64_t *n_bytes, ss_error *error)
 
 bool ss_place_has(const char *folder, const char *name)
 {
-    char path[SS_PATH_BYTES];
+    char path[SS_SOURCE_BYTES];
     struct stat s;
     return ss_place_join(path, folder, name, NULL) == 0 && stat(path, &s) == 0;
 }
@@ -75,7 +75,7 @@ int ss_place_find(const ss_loader *loader, const char *dir, ss_dataset *d, ss_er
         return ss_fail(error, "the data set '%s' needs its folder (dir): %s", loader->name, loader->advice);
 
     const char *root = getenv("SHARPSWEEP_DATA");
-    char below[SS_PATH_BYTES], looked[3 * SS_PATH_BYTES];
+    char below[SS_SOURCE_BYTES], looked[3 * SS_SOURCE_BYTES];
     size_t at = 0;
     if (root && *root) {
         if (ss_place_join(below, root, loader->usual_folder, error)) return -1;

@@ -4,7 +4,7 @@
 
 #include "sharpsweep/data.h"
 
-enum { SS_PATH_BYTES = 1200 };                        /* a folder (ss_dataset.path) and a file name */
+enum { SS_SOURCE_BYTES = 1200 };                        /* a folder (ss_dataset.path) and a file name */
 #define SS_DATA_LIMIT_BYTES ((uint64_t)1 << 32)       /* of one file: more than any of the known sets, less than a node */
 
 /* One row of the loader table. `load` fills h, w, c, n_classes, train and test with everything the files hold, from the
@@ -28,7 +28,7 @@ int ss_synthetic_load(const ss_data_options *options, ss_dataset *d, ss_error *e
 /* Fills d->path with the folder that holds the set, or names every place looked at. */
 int ss_place_find(const ss_loader *loader, const char *dir, ss_dataset *d, ss_error *error);
 /* FOLDER/NAME into path. */
-int ss_place_join(char path[SS_PATH_BYTES], const char *folder, const char *name, ss_error *error);
+int ss_place_join(char path[SS_SOURCE_BYTES], const char *folder, const char *name, ss_error *error);
 /* Size of the regular file at path; fails on anything else there. ss_place_has: is there anything at FOLDER/NAME? */
 int ss_place_size(const char *path, uint64_t *n_bytes, ss_error *error);
 bool ss_place_has(const char *folder, const char *name);

@@ -35,8 +35,6 @@ void ss_h5_out_abandon(ss_h5_out *out);  /* the file at `path` stays as it was; 
 int ss_h5_seal(int fd, ss_error *error);
 int ss_h5_check_seal(const char *path, ss_error *error);
 
-int ss_folder_sync(const char *path, ss_error *error); /* fsync of the folder that holds path */
-
 /* ---- attributes and strings ------------------------------------------------------------------------------------------ */
 hid_t ss_h5_text_type(void);             /* variable-length UTF-8; to be closed */
 int ss_h5_put_text(hid_t at, const char *name, const char *text, ss_error *error); /* nothing for NULL or "" */

@@ -178,24 +178,6 @@ int ss_h5_out_check(const ss_h5_out *out, ss_error *error)
     return ss_fail(error, "cannot be written: %s; it stays as it was", strerror(out->failure));
 }
 
-int ss_folder_sync(const char *path, ss_error *error)
-{
-    char folder[4096];
-    const char *slash = strrchr(path, '/');
-    size_t n = slash ? (size_t)(slash - path) : 0;
-    if (n >= sizeof folder) return ss_fail(error, "%.80s...: path of more than 4095 bytes", path);
-    memcpy(folder, path, n);
-    folder[n] = '\0';
-    if (slash && n == 0) strcpy(folder, "/");
-    if (!slash) strcpy(folder, ".");
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return ss_fail(error, "%s: %s", folder, strerror(errno));
-    /* Some file systems cannot sync a folder (EINVAL): then the rename is as durable as they make it. */
-    int rc = fsync(fd) && errno != EINVAL ? ss_fail(error, "%s: fsync: %s", folder, strerror(errno)) : 0;
-    close(fd);
-    return rc;
-}
-
 int ss_h5_out_commit(ss_h5_out *out, ss_error *error)
 {
     if (H5Fclose(out->file) < 0) {

@@ -7,7 +7,7 @@
 #include "bytes.h"
 
 typedef enum ss_entry_kind { SS_ENTRY_JOB = 1, SS_ENTRY_START, SS_ENTRY_DONE } ss_entry_kind;
-enum { SS_JOURNAL_VERSION = 1, SS_UUID_BYTES = 16, SS_PATH_BYTES = 4096, SS_NOTE_BYTES = 160 };
+enum { SS_JOURNAL_VERSION = 1, SS_UUID_BYTES = 16, SS_NOTE_BYTES = 160 };
 
 typedef struct ss_entry {
     uint32_t kind, n;             /* n: bytes of payload */

@@ -1,0 +1,269 @@
+/* file.c - opening, reading, writing and replacing files. A replacement is durable in this order: write, fsync, rename, fsync of
+ * the folder; at any moment the name leads to the whole old file or to the whole new one. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sharpsweep/base.h"
+
+#define TEMPORARY ".tmp"
+enum { MOST_IO_BYTES = 1 << 30, MOST_NAMES = 1000 };
+
+static int too_long(const char *path, ss_error *error)
+{
+    return ss_fail(error, "%.80s...: path of more than %d bytes", path, SS_PATH_BYTES - 1);
+}
+
+/* ---- reading and writing ---------------------------------------------------------------------------------------- */
+
+int ss_file_open(const char *path, int flags, uint64_t *n_bytes, ss_error *error)
+{
+    struct stat st;
+    int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 && errno == ENXIO) return ss_fail(error, "%s: is not a regular file", path);
+    if (fd < 0) return ss_fail(error, "%s: %s", path, strerror(errno));
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+        if (n_bytes) *n_bytes = (uint64_t)st.st_size;
+        return fd;
+    }
+    close(fd);
+    return ss_fail(error, "%s: is not a regular file", path);
+}
+
+int64_t ss_file_read_at(int fd, void *out, size_t n, uint64_t at)
+{
+    size_t done = 0;
+    while (done < n) {
+        size_t want = n - done < MOST_IO_BYTES ? n - done : MOST_IO_BYTES;
+        ssize_t got = pread(fd, (char *)out + done, want, (off_t)(at + done));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return -1;
+        if (got == 0) break;
+        done += (size_t)got;
+    }
+    return (int64_t)done;
+}
+
+int ss_file_write_at(int fd, const void *bytes, size_t n, uint64_t at)
+{
+    size_t done = 0;
+    while (done < n) {
+        size_t want = n - done < MOST_IO_BYTES ? n - done : MOST_IO_BYTES;
+        ssize_t put = pwrite(fd, (const char *)bytes + done, want, (off_t)(at + done));
+        if (put < 0 && errno == EINTR) continue;
+        if (put == 0) errno = ENOSPC;
+        if (put <= 0) return -1;
+        done += (size_t)put;
+    }
+    return 0;
+}
+
+int ss_file_read(const char *path, size_t most, unsigned char **bytes, size_t *n, ss_error *error)
+{
+    uint64_t size = 0;
+    *bytes = NULL;
+    int fd = ss_file_open(path, O_RDONLY, &size, error);
+    if (fd < 0) return -1;
+    int rc = size <= most ? 0 : ss_fail(error, "%s: has %llu bytes, expected at most %zu", path, (unsigned long long)size, most);
+    if (rc == 0 && !(*bytes = ss_alloc((size_t)size + 1, 1))) rc = ss_fail(error, "%s: no memory for its bytes", path);
+    if (rc == 0) {
+        int64_t got = ss_file_read_at(fd, *bytes, (size_t)size, 0);
+        if (got < 0) rc = ss_fail(error, "%s: cannot be read: %s", path, strerror(errno));
+        else *n = (size_t)got;
+    }
+    close(fd);
+    if (rc == 0) return 0;
+    ss_free(*bytes);
+    *bytes = NULL;
+    return -1;
+}
+
+/* ---- folders ---------------------------------------------------------------------------------------------------- */
+
+/* "a/b.h5" -> "a", "b.h5" -> ".", "/b.h5" -> "/" */
+static int folder_of(const char *path, char out[SS_PATH_BYTES], ss_error *error)
+{
+    const char *slash = strrchr(path, '/');
+    size_t n = slash ? (size_t)(slash - path) : 1;
+    if (n >= SS_PATH_BYTES) return too_long(path, error);
+    memcpy(out, slash ? path : ".", n);
+    out[n] = '\0';
+    if (n == 0) strcpy(out, "/");
+    return 0;
+}
+
+int ss_folder_sync(const char *path, ss_error *error)
+{
+    char folder[SS_PATH_BYTES];
+    if (folder_of(path, folder, error)) return -1;
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return ss_fail(error, "%s: %s", folder, strerror(errno));
+    /* Some file systems cannot sync a folder (EINVAL): then the rename is as durable as they make it. */
+    int rc = fsync(fd) && errno != EINVAL ? ss_fail(error, "%s: fsync: %s", folder, strerror(errno)) : 0;
+    close(fd);
+    return rc;
+}
+
+int ss_folder_make(const char *path, ss_error *error)
+{
+    char folder[SS_PATH_BYTES];
+    size_t made[SS_PATH_BYTES / 2], n_made = 0; /* where the names end of those that were made here */
+    int rc = 0;
+    if (strlen(path) >= sizeof folder) return too_long(path, error);
+    strcpy(folder, path);
+    for (char *at = folder; rc == 0 && (at = strchr(at + 1, '/')) != NULL;) {
+        *at = '\0';
+        if (mkdir(folder, 0777) == 0) made[n_made++] = (size_t)(at - folder);
+        else if (errno != EEXIST) rc = ss_fail(error, "%s: cannot create the folder: %s", folder, strerror(errno));
+        *at = '/';
+    }
+    while (rc && n_made > 0) {
+        folder[made[--n_made]] = '\0';
+        rmdir(folder);
+    }
+    return rc;
+}
+
+/* ---- replacing -------------------------------------------------------------------------------------------------- */
+
+/* PATH.HOST.PID-N.tmp: no other process has it, of any host that shares the folder. */
+static int temporary_name(const char *path, char out[SS_PATH_BYTES], ss_error *error)
+{
+    static unsigned count;
+    char host[64] = "";
+    gethostname(host, sizeof host - 1);
+    for (char *p = host; *p; p++)
+        if (*p == '/') *p = '-';
+    int n = snprintf(out, SS_PATH_BYTES, "%s.%.32s.%ld-%u" TEMPORARY, path, host, (long)getpid(), ++count);
+    return n < SS_PATH_BYTES ? 0 : too_long(path, error);
+}
+
+int ss_replacement_begin(ss_replacement *r, const char *path, ss_error *error)
+{
+    r->fd = -1;
+    r->temporary[0] = '\0';
+    if (strlen(path) >= sizeof r->path) return too_long(path, error);
+    strcpy(r->path, path);
+    if (temporary_name(path, r->temporary, error)) return -1;
+    unlink(r->temporary); /* of an earlier process of this number, which is dead */
+    r->fd = open(r->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (r->fd >= 0) return 0;
+    r->temporary[0] = '\0';
+    return ss_fail(error, "%s: cannot be made: %s", path, strerror(errno));
+}
+
+/* Fails with EEXIST where `to` is there. */
+static int rename_new(const char *from, const char *to)
+{
+    struct stat st;
+    if (link(from, to) == 0) {
+        unlink(from);
+        return 0;
+    }
+    if (errno == EEXIST) return -1;
+#ifdef SYS_renameat2
+    if (syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1u /* RENAME_NOREPLACE */) == 0) return 0;
+    if (errno == EEXIST) return -1;
+#endif
+    if (lstat(to, &st) == 0) { /* a file system with neither links nor such a rename */
+        errno = EEXIST;
+        return -1;
+    }
+    return rename(from, to);
+}
+
+static int fail_step(const ss_replacement *r, const char *what, ss_error *error)
+{
+    return ss_fail(error, "%s: %s: %s", r->path, what, strerror(errno));
+}
+
+int ss_replacement_commit(ss_replacement *r, bool new_only, bool keep_open, ss_error *error)
+{
+    int rc = fsync(r->fd) ? fail_step(r, "fsync", error) : 0, cause = errno;
+    if (rc == 0 && !keep_open) {
+        int fd = r->fd;
+        r->fd = -1;
+        if (close(fd)) rc = fail_step(r, "close", error);
+        cause = errno;
+    }
+    if (rc == 0 && (new_only ? rename_new(r->temporary, r->path) : rename(r->temporary, r->path))) {
+        cause = errno;
+        rc = fail_step(r, new_only ? "cannot be made" : "cannot be replaced", error);
+    }
+    if (rc) {
+        ss_replacement_abandon(r);
+        errno = cause;
+        return -1;
+    }
+    r->temporary[0] = '\0';
+    return ss_folder_sync(r->path, error);
+}
+
+void ss_replacement_abandon(ss_replacement *r)
+{
+    if (r->temporary[0]) {
+        if (r->fd >= 0) close(r->fd);
+        r->fd = -1;
+        unlink(r->temporary);
+    }
+    r->temporary[0] = '\0';
+}
+
+int ss_file_replace(const char *path, const void *bytes, size_t n, ss_error *error)
+{
+    ss_replacement r;
+    if (ss_replacement_begin(&r, path, error)) return -1;
+    if (ss_file_write_at(r.fd, bytes, n, 0) == 0) return ss_replacement_commit(&r, false, false, error);
+    ss_fail(error, "%s: cannot be written: %s", path, strerror(errno));
+    ss_replacement_abandon(&r);
+    return -1;
+}
+
+/* HOST.PID-N.tmp */
+static bool is_temporary(const char *tail)
+{
+    const char *dash = strrchr(tail, '-'), *dot = dash;
+    char *end;
+    if (!dash) return false;
+    while (dot > tail && *dot != '.') dot--;
+    long pid = *dot == '.' ? strtol(dot + 1, &end, 10) : 0;
+    if (pid <= 0 || end != dash || dot == tail) return false;
+    strtol(dash + 1, &end, 10);
+    return end > dash + 1 && strcmp(end, TEMPORARY) == 0;
+}
+
+void ss_file_remove_temporaries(const char *path)
+{
+    char folder[SS_PATH_BYTES], name[SS_PATH_BYTES + 256];
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    size_t n = strlen(base);
+    DIR *dir = folder_of(path, folder, NULL) ? NULL : opendir(folder);
+    for (const struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
+        if (strncmp(e->d_name, base, n) != 0 || e->d_name[n] != '.' || !is_temporary(e->d_name + n + 1)) continue;
+        snprintf(name, sizeof name, "%s/%s", folder, e->d_name);
+        unlink(name);
+    }
+    if (dir) closedir(dir);
+}
+
+int ss_file_keep(const char *path, char kept[SS_PATH_BYTES], ss_error *error)
+{
+    char again[16] = "", stamp[32];
+    struct tm tm;
+    time_t now = time(NULL);
+    strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
+    for (int k = 2; k < MOST_NAMES; k++) {
+        if (snprintf(kept, SS_PATH_BYTES, "%s.kept-%s%s", path, stamp, again) >= SS_PATH_BYTES) return too_long(path, error);
+        if (rename_new(path, kept) == 0) return ss_folder_sync(path, error);
+        if (errno != EEXIST) return ss_fail(error, "%s: cannot be kept as %s: %s", path, kept, strerror(errno));
+        snprintf(again, sizeof again, "-%d", k);
+    }
+    return ss_fail(error, "%s: files are kept under every name of this second", path);
+}

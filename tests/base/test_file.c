@@ -1,0 +1,126 @@
+/* test_file.c - reading, replacing, keeping: what stands under a name is whole at any moment, and nothing of others is lost. */
+#include "sharpsweep/base.h"
+#include "../suite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[64], path[128];
+
+static void begin(void)
+{
+    strcpy(folder, "/tmp/sharpsweep-file-XXXXXX");
+    if (!mkdtemp(folder)) abort();
+    snprintf(path, sizeof path, "%s/a.h5", folder);
+}
+
+static void end(void)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    CU_ASSERT(system(command) == 0);
+}
+
+static int n_names(void)
+{
+    char command[160];
+    int n = -1;
+    snprintf(command, sizeof command, "ls -A %s | wc -l", folder);
+    FILE *pipe = popen(command, "r");
+    if (pipe && fscanf(pipe, "%d", &n) != 1) n = -1;
+    if (pipe) pclose(pipe);
+    return n;
+}
+
+static bool holds(const char *name, const char *text)
+{
+    unsigned char *bytes;
+    size_t n = 0;
+    bool same = ss_file_read(name, 1000, &bytes, &n, NULL) == 0 && n == strlen(text) && memcmp(bytes, text, n) == 0;
+    ss_free(bytes);
+    return same;
+}
+
+static void replaces_as_a_whole(void)
+{
+    ss_replacement r, other;
+    ss_error error;
+    begin();
+    CU_ASSERT(ss_file_replace(path, "old", 3, &error) == 0 && holds(path, "old"));
+    CU_ASSERT(ss_replacement_begin(&r, path, &error) == 0 && ss_replacement_begin(&other, path, &error) == 0);
+    CU_ASSERT(strcmp(r.temporary, other.temporary) != 0);
+    CU_ASSERT(ss_file_write_at(r.fd, "new", 3, 0) == 0 && holds(path, "old"));
+    CU_ASSERT(ss_replacement_commit(&r, true, false, &error) == -1 && errno == EEXIST && holds(path, "old"));
+    CU_ASSERT(ss_file_write_at(other.fd, "newer", 5, 0) == 0);
+    CU_ASSERT(ss_replacement_commit(&other, false, false, &error) == 0 && holds(path, "newer"));
+    ss_replacement_abandon(&other);
+    CU_ASSERT(n_names() == 1 && holds(path, "newer"));
+    end();
+}
+
+static void keeps_under_a_free_name(void)
+{
+    char one[SS_PATH_BYTES], two[SS_PATH_BYTES];
+    ss_error error;
+    begin();
+    CU_ASSERT(ss_file_replace(path, "1", 1, &error) == 0 && ss_file_keep(path, one, &error) == 0);
+    CU_ASSERT(ss_file_replace(path, "2", 1, &error) == 0 && ss_file_keep(path, two, &error) == 0);
+    CU_ASSERT(strcmp(one, two) != 0 && holds(one, "1") && holds(two, "2") && n_names() == 2);
+    CU_ASSERT(ss_file_keep(path, one, &error) == -1 && strstr(error.text, "No such file") != NULL);
+    end();
+}
+
+static void refuses_what_is_no_file(void)
+{
+    unsigned char *bytes;
+    size_t n;
+    ss_error error;
+    begin();
+    CU_ASSERT(mkfifo(path, 0600) == 0);
+    CU_ASSERT(ss_file_read(path, 10, &bytes, &n, &error) == -1 && strstr(error.text, "is not a regular file"));
+    CU_ASSERT(ss_file_open(path, O_RDWR, NULL, &error) == -1 && ss_file_open(folder, O_RDONLY, NULL, &error) == -1);
+    CU_ASSERT(unlink(path) == 0 && ss_file_replace(path, "12345678901", 11, &error) == 0);
+    CU_ASSERT(ss_file_read(path, 10, &bytes, &n, &error) == -1 && strstr(error.text, "11 bytes"));
+    end();
+}
+
+static void removes_only_its_own_temporaries(void)
+{
+    static const char *const name[] = {"a.h5.node1.12-1.tmp", "a.h5.tmp", "a.h5.x.tmp", "a.h5.node1.12-1.tmp.h5", "a.h5.7-1.tmp",
+                                       "b.h5.node1.12-1.tmp"};
+    char file[256];
+    begin();
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
+        snprintf(file, sizeof file, "%s/%s", folder, name[i]);
+        CU_ASSERT(ss_file_replace(file, "x", 1, NULL) == 0);
+    }
+    ss_file_remove_temporaries(path);
+    snprintf(file, sizeof file, "%s/%s", folder, name[0]);
+    CU_ASSERT(access(file, F_OK) != 0 && n_names() == 5);
+    end();
+}
+
+static void makes_folders_or_none(void)
+{
+    char deep[256];
+    ss_error error;
+    begin();
+    snprintf(deep, sizeof deep, "%s/x/y/z.h5", folder);
+    CU_ASSERT(ss_folder_make(deep, &error) == 0 && ss_file_replace(deep, "z", 1, &error) == 0);
+    snprintf(deep, sizeof deep, "%s/u/v/../../x/y/z.h5/w/a.h5", folder);
+    CU_ASSERT(ss_folder_make(deep, &error) == -1 && n_names() == 1);
+    end();
+}
+
+static const ss_case cases[] = {
+    {"replaces as a whole", replaces_as_a_whole},
+    {"keeps under a free name", keeps_under_a_free_name},
+    {"refuses what is no file", refuses_what_is_no_file},
+    {"removes only its own temporaries", removes_only_its_own_temporaries},
+    {"makes folders or none", makes_folders_or_none},
+};
+SS_SUITE("file", cases)
