@@ -11,7 +11,7 @@
 #define H5_TRY(call) do { if ((call) < 0) { ss_h5_fail(error, #call); goto done; } } while (0)
 
 int ss_h5_fail(ss_error *error, const char *call); /* "H5Dwrite: REASON"; always -1 */
-int ss_h5_begin(ss_error *error);        /* before the first call of every public function: quiet, no file locking */
+int ss_h5_begin(ss_error *error);        /* before the first call of every public function: quiet */
 void ss_h5_close(hid_t *id);             /* any kind of id; sets it to -1; negative is fine */
 const char *ss_h5_version(void);         /* "HDF5 1.10.8" */
 
@@ -20,20 +20,19 @@ const char *ss_h5_version(void);         /* "HDF5 1.10.8" */
  * everything, and remembers the first failure: check ss_h5_out_ok between steps, ss_h5_out_commit decides. */
 typedef struct ss_h5_out {
     hid_t file;
-    int fd, failure;              /* failure: errno of the first write that failed */
-    uint64_t size;
-    char path[4096], temporary[4104];
+    int fd, failure;              /* fd: place's; failure: errno of the first write that failed */
+    ss_replacement place;
 } ss_h5_out;
 /* Errors do not name the file: the caller does, once. */
 int ss_h5_out_create(ss_h5_out *out, const char *path, ss_error *error);
 int ss_h5_out_check(const ss_h5_out *out, ss_error *error);
-int ss_h5_out_commit(ss_h5_out *out, ss_error *error); /* close, fsync, rename, fsync the folder */
+int ss_h5_out_commit(ss_h5_out *out, ss_error *error); /* close, seal, put in place; on failure abandoned */
 void ss_h5_out_abandon(ss_h5_out *out);  /* the file at `path` stays as it was; after commit: nothing */
 
 /* A file of ours ends in a checksum of itself, which HDF5 does not see (it lies behind the end that HDF5 knows): HDF5 1.10
  * crashes on some damaged files, so damage is to be found before it looks. Files without one, as from h5py, are fine. */
 int ss_h5_seal(int fd, ss_error *error);
-int ss_h5_check_seal(const char *path, ss_error *error);
+int ss_h5_check_seal(int fd, uint64_t n_bytes, ss_error *error);
 
 /* ---- attributes and strings ------------------------------------------------------------------------------------------ */
 hid_t ss_h5_text_type(void);             /* variable-length UTF-8; to be closed */
@@ -44,6 +43,7 @@ int ss_h5_get_text(hid_t at, const char *name, char **text, ss_error *error);
 int ss_h5_get_int(hid_t at, const char *name, int64_t *value, ss_error *error); /* missing: value unchanged */
 /* Opens an existing file for reading: 0 and *file, or one sentence: -1, or SS_H5_FOREIGN where it is not HDF5 at all. */
 enum { SS_H5_FOREIGN = -2 };
+hid_t ss_h5_open_fd(int fd);             /* for reading, whatever has become of its name; fd stays the caller's */
 int ss_h5_open(const char *path, hid_t *file, ss_error *error);
 
 #endif

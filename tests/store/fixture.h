@@ -186,6 +186,19 @@ static UNUSED void write_bytes(const char *path, const void *p, size_t n)
     if (!out || fwrite(p, 1, n, out) != n || fclose(out)) abort();
 }
 
+/* How many names in the folder end so. */
+static UNUSED int count_names(const char *end)
+{
+    int n = 0;
+    DIR *dir = opendir(folder);
+    for (const struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
+        size_t length = strlen(e->d_name), k = strlen(end);
+        n += length >= k && strcmp(e->d_name + length - k, end) == 0;
+    }
+    if (dir) closedir(dir);
+    return n;
+}
+
 /* One digest over names and contents of everything in the folder. */
 static UNUSED void digest_folder(char out[SS_DIGEST_BYTES])
 {

@@ -274,14 +274,6 @@ static void test_folders(void)
     char path[460], loop[400];
     fixture f;
     make_folder();
-    snprintf(path, sizeof path, "%s.tmp", results);
-    for (int exists = 0; exists < 2; exists++) {
-        if (exists) must_open(&f, job);
-        if (exists) end(&f);
-        CU_ASSERT(mkdir(path, 0700) == 0);
-        fails(job, "results.h5.tmp beside it cannot be made", false);
-        rmdir(path);
-    }
     snprintf(path, sizeof path, "%s/results.weights", folder);
     write_bytes(path, "x", 1);
     refused(wider, "results.weights: is not a folder");
