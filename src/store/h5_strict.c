@@ -30,15 +30,14 @@ static int check_filters(hid_t plan, ss_error *error)
         if (filter < 0) return ss_h5_fail(error, "H5Pget_filter2");
         bool known = filter == H5Z_FILTER_DEFLATE || filter == H5Z_FILTER_SHUFFLE || filter == H5Z_FILTER_FLETCHER32;
         if (!known || seen & 1u << filter)
-            return ss_fail(error, "is packed by %sfilter %d, and only deflate (gzip), shuffle and fletcher32 are read, each once; "
-                           "`h5repack -f GZIP=1` packs it so", known ? "a second " : "", (int)filter);
+            return ss_fail(error, "is packed by %sfilter %d, and only deflate (gzip), shuffle and fletcher32 are read, each "
+                           "once; `h5repack -f GZIP=1` packs it so", known ? "a second " : "", (int)filter);
         seen |= 1u << filter;
     }
     return 0;
 }
 
-/* Before anything else is asked of a dataset: the extent of a virtual one opens files. */
-static int check_storage(hid_t set, ss_error *error)
+int ss_h5_check_inside(hid_t set, bool filters, ss_error *error)
 {
     hid_t plan = H5Dget_create_plist(set);
     if (plan < 0) return ss_h5_fail(error, "H5Dget_create_plist");
@@ -47,8 +46,9 @@ static int check_storage(hid_t set, ss_error *error)
     if (layout == H5D_VIRTUAL) where = "is a virtual dataset";
     else if (H5Pget_external_count(plan) != 0) where = "has external storage";
     else if (layout != H5D_COMPACT && layout != H5D_CONTIGUOUS && layout != H5D_CHUNKED) where = "has an unknown layout";
-    int rc = where ? ss_fail(error, "%s, and data are read only where they lie in this file itself; copy them into it", where)
-                   : check_filters(plan, error);
+    int rc = 0;
+    if (where) rc = ss_fail(error, "%s, and data are read only where they lie in this file itself; copy them into it", where);
+    else if (filters) rc = check_filters(plan, error);
     ss_h5_close(&plan);
     return rc;
 }
@@ -61,7 +61,7 @@ int ss_h5_open_member(hid_t group, const char *name, H5I_type_t kind, hid_t *obj
     if (rc == 0 && (*object = H5Oopen(group, name, H5P_DEFAULT)) < 0) rc = ss_h5_fail(error, "H5Oopen");
     if (rc == 0 && H5Iget_type(*object) != kind)
         rc = ss_fail(error, "is not a %s", kind == H5I_GROUP ? "group" : "dataset");
-    if (rc == 0 && kind == H5I_DATASET) rc = check_storage(*object, error);
+    if (rc == 0 && kind == H5I_DATASET) rc = ss_h5_check_inside(*object, true, error);
     if (rc == 0) return 0;
     ss_h5_close(object);
     return ss_fail_in(error, "%.200s", name);

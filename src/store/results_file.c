@@ -149,7 +149,8 @@ static int open_rows(ss_results_file *f, hsize_t n_bytes, ss_error *error)
     if (f->n == 0 || f->n > MAX_ROWS)
         return ss_fail(error, "has %zu rows; expected 1 to %d", f->n, MAX_ROWS);
     if (f->n > n_bytes / ROW_BYTES)
-        return ss_fail(error, "has %zu rows, but %llu bytes cannot hold their ids; it is damaged", f->n, (unsigned long long)n_bytes);
+        return ss_fail(error, "has %zu rows, but %llu bytes cannot hold their ids; it is damaged", f->n,
+                       (unsigned long long)n_bytes);
     return 0;
 }
 
