@@ -209,7 +209,7 @@ int ss_h5_copy_bytes(hid_t set, int fd, uint64_t *n, ss_error *error)
     unsigned char *block = ss_alloc(BLOCK_BYTES, 1);
     if (!block) return ss_fail(error, "no memory for a block of bytes");
     H5_TRY(space = H5Dget_space(set));
-    H5_TRY(H5Sget_simple_extent_dims(space, &total, NULL));
+    if (H5Sget_simple_extent_ndims(space) == 1) H5_TRY(H5Sget_simple_extent_dims(space, &total, NULL));
     for (hsize_t at = 0, count; at < total; at += count) {
         count = total - at < BLOCK_BYTES ? total - at : BLOCK_BYTES;
         H5_TRY(H5Sselect_hyperslab(space, H5S_SELECT_SET, &at, NULL, &count, NULL));

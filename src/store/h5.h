@@ -47,4 +47,12 @@ hid_t ss_h5_open_fd(int fd);             /* for reading, whatever has become of 
 int ss_h5_open(const char *path, hid_t *file, ss_error *error);
 int ss_h5_copy_bytes(hid_t set, int fd, uint64_t *n, ss_error *error); /* a dataset of one row of bytes, into a file */
 
+/* ---- h5_strict.c: what a file holds that may be a stranger's ---------------------------------------------------------- */
+/* What `group` holds under this name, by a hard link, of this kind (H5I_DATASET, H5I_GROUP), its data in this file itself, packed
+ * by nothing but deflate: 0 and *object, -1 where there is no such name. */
+int ss_h5_open_member(hid_t group, const char *name, H5I_type_t kind, hid_t *object, ss_error *error);
+/* Of a dataset opened otherwise, before anything else is asked of it: the extent of a virtual one opens files. */
+int ss_h5_check_inside(hid_t set, bool filters, ss_error *error);
+int ss_h5_check_bytes(hid_t set, ss_error *error); /* before memory is taken for it: can its bytes fill its shape? */
+
 #endif

@@ -66,7 +66,7 @@ static int get_series(const ss_matrices *m, size_t i, int64_t n_rows, ss_series 
     if (n_rows < 0 || (uint64_t)n_rows > m->n_rows)
         return ss_fail(error, "a count of %lld rows does not fit", (long long)n_rows);
     for (size_t k = 0; k < (size_t)n_rows; k++) {
-        for (size_t c = 0; c < m->n_columns; c++) row[c] = m->value[c][i * m->n_rows + k];
+        for (size_t c = 0; c < m->n_columns; c++) row[c] = m->absent[c] ? (double)NAN : m->value[c][i * m->n_rows + k];
         if (ss_series_append(s, row)) return ss_fail(error, "no memory for a history");
     }
     return 0;

@@ -94,27 +94,34 @@ static int inspect_journal(ss_inspection *in, ss_error *error)
 /* ---- the results file ------------------------------------------------------------------------------------------- */
 
 /* Contiguous data are read where they lie in the file; others, as h5repack may have made them, through HDF5 into memory. */
-static int locate_entries(ss_part *part, hid_t file, ss_error *error)
+static int take_entries(ss_part *part, hid_t set, ss_error *error)
 {
-    hid_t set = -1;
-    haddr_t at;
-    int rc = -1;
-    H5_TRY(set = H5Dopen2(file, "journal/entries", H5P_DEFAULT));
+    ss_entries copy;
+    if (ss_h5_check_bytes(set, error)) return -1;
+    haddr_t at = H5Dget_offset(set);
     hsize_t n = H5Dget_storage_size(set);
-    at = H5Dget_offset(set);
-    if (at == HADDR_UNDEF || at > part->entries.end || n > part->entries.end - at) {
-        ss_entries copy;
-        if (ss_entries_scratch(&copy, part->entries.path, error) || ss_h5_copy_bytes(set, copy.fd, &copy.end, error)) goto done;
-        ss_entries_close(&part->entries);
-        part->entries = copy;
-    } else {
+    if (at != HADDR_UNDEF && at <= part->entries.end && n <= part->entries.end - at) {
         part->entries.first = at;
         part->entries.end = at + n;
+        return 0;
     }
-    rc = 0;
-done:
-    ss_h5_close(&set);
+    if (ss_entries_scratch(&copy, part->entries.path, error)) return -1;
+    int rc = ss_h5_copy_bytes(set, copy.fd, &copy.end, error);
+    ss_entries_close(rc ? &copy : &part->entries);
+    if (rc == 0) part->entries = copy;
     return rc;
+}
+
+/* The file's entries: 1; 0: its version had none; -1. */
+static int find_entries(ss_part *part, hid_t file, ss_error *error)
+{
+    hid_t group = -1, set = -1;
+    int rc = ss_h5_open_member(file, "journal", H5I_GROUP, &group, error);
+    if (rc == 0 && group >= 0) rc = ss_h5_open_member(group, "entries", H5I_DATASET, &set, error);
+    if (rc == 0 && set >= 0) rc = take_entries(part, set, error) ? -1 : 1;
+    ss_h5_close(&set);
+    ss_h5_close(&group);
+    return rc < 0 ? ss_fail_in(error, "%s", part->entries.path) : rc;
 }
 
 /* Of a file that no seal vouches for: every entry, and every column held against them. */
@@ -151,9 +158,9 @@ static ss_state read_contents(ss_part *part, const char *path)
     if (!f) return state;
     part->n_rows = f->n;
     part->has_uuid = ss_uuid_parse(f->uuid, part->uuid) == 0;
-    int rc = H5Lexists(f->file, "journal", H5P_DEFAULT) > 0 && H5Lexists(f->file, "journal/entries", H5P_DEFAULT) > 0
-                 ? locate_entries(part, f->file, &part->why) || (!part->sealed && check_unsealed(part, f, &part->why))
-                 : import_columns(part, f, &part->why);
+    int rc = find_entries(part, f->file, &part->why);
+    if (rc == 0) rc = import_columns(part, f, &part->why);
+    else if (rc > 0) rc = part->sealed ? 0 : check_unsealed(part, f, &part->why);
     ss_results_file_close(f);
     return rc ? SS_DAMAGED : SS_WHOLE;
 }

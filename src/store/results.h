@@ -2,6 +2,7 @@
 #ifndef SHARPSWEEP_STORE_RESULTS_H
 #define SHARPSWEEP_STORE_RESULTS_H
 
+#include "carry.h"
 #include "frame.h"
 #include "h5.h"
 #include "journal.h"
@@ -29,6 +30,11 @@ typedef struct ss_results_head { unsigned char uuid[SS_UUID_BYTES]; uint64_t jou
 int ss_results_write(const char *path, const ss_table *t, const ss_results_head *head, bool carry, ss_error *error);
 /* Names within their group: in `history` a track's columns are told apart from the epochs' by "track_". */
 void ss_series_name(const ss_frame *f, const ss_matrices *m, size_t column, char out[64]);
+
+/* target.c: what of an existing file is others', open until closed. */
+typedef struct ss_results_others { hid_t file; ss_carry *list; } ss_results_others;
+int ss_results_carry(const char *path, const ss_table *t, ss_results_others *o, ss_error *error);
+void ss_results_others_close(ss_results_others *o);
 
 /* results_file.c: an existing file, checked before anything of it is believed. */
 typedef struct ss_results_file {

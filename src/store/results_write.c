@@ -415,15 +415,23 @@ static int write_contents(writer *w, const ss_results_head *head, ss_error *erro
     return put_attributes(w, head, error) || make_file(w, error) || write_all_rows(w, error) || write_entries(w, error) ? -1 : 0;
 }
 
+static int carry_others(const writer *w, const char *path, ss_error *error)
+{
+    ss_results_others others;
+    if (ss_results_carry(path, w->table, &others, error)) return -1;
+    int rc = ss_carry_copy(others.list, w->out.file, error);
+    ss_results_others_close(&others);
+    return rc;
+}
+
 int ss_results_write(const char *path, const ss_table *t, const ss_results_head *head, bool carry, ss_error *error)
 {
     writer w;
-    (void)carry;
     if (t->n_sessions == 0) return ss_fail(error, "%s: there is no whole JOB entry to make it from", path);
     if (ss_h5_begin(error)) return -1;
     int rc = prepare(&w, t, error);
     if (rc == 0) rc = ss_h5_out_create(&w.out, path, error);
-    if (rc == 0 && write_contents(&w, head, error)) {
+    if (rc == 0 && (write_contents(&w, head, error) || (carry && carry_others(&w, path, error)))) {
         ss_h5_out_check(&w.out, error); /* if the disk is full, that is the cause of whatever HDF5 says */
         rc = -1;
     }

@@ -224,6 +224,19 @@ static UNUSED int forget_kept(void)
     return n_kept;
 }
 
+/* How many names in the folder end so. */
+static UNUSED int count_names(const char *end)
+{
+    int n = 0;
+    DIR *dir = opendir(folder);
+    for (const struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
+        size_t length = strlen(e->d_name), k = strlen(end);
+        n += length >= k && strcmp(e->d_name + length - k, end) == 0;
+    }
+    if (dir) closedir(dir);
+    return n;
+}
+
 /* As an earlier version has written it: columns alone, which its next reader believes. */
 static UNUSED void make_earlier(const char *path)
 {
