@@ -85,7 +85,7 @@ static int inspect_journal(ss_inspection *in, ss_error *error)
     else if (in->from_journal.n_faults) part->state = SS_DAMAGED;
     else if (in->from_journal.torn_bytes) {
         part->state = SS_TORN;
-        ss_fail(&part->why, "%s: the last %llu bytes are no whole entry (its writer was killed)", in->journal_path,
+        ss_fail(&part->why, "%s: the last %llu bytes are no whole entry: its writer was killed", in->journal_path,
                 (unsigned long long)in->from_journal.torn_bytes);
     }
     return 0;

@@ -154,8 +154,8 @@ int ss_journal_append(ss_journal *j, const ss_bytes *framed, bool sync, ss_error
     if (j->broken) return ss_fail(error, "%s: an earlier write failed; start the sweep again to go on", j->e.path);
     if (ss_entries_append(&j->e, framed, error) == 0 && (!sync || fdatasync(j->e.fd) == 0)) {
         if (fstat(j->e.fd, &st) == 0 && (uint64_t)st.st_size == j->e.end) return 0;
-        j->broken = true; /* both are whole, but only one may go on */
-        return fail_foreign(j, "written", error);
+        fail_foreign(j, (uint64_t)st.st_size < j->e.end ? "cut short" : "written", error); /* both are whole, but only one may go on */
+        return SS_JOURNAL_LOST;
     }
     if (framed->failed) return -1;
     ss_fail(error, "%s: cannot be written: %s; what was kept so far is safe", j->e.path, strerror(errno));

@@ -24,8 +24,9 @@ int ss_journal_publish(ss_journal *j, bool replace, ss_error *error);
 ss_journal *ss_journal_open(const char *path, ss_error *error);
 void ss_journal_close(ss_journal *j);
 int ss_journal_cut(ss_journal *j, uint64_t end, ss_error *error); /* forgets everything from `end` on */
-/* Writes an entry, or several framed one behind the other, in one write; sync: on the disk when this returns. On failure
- * nothing was appended. */
+/* Writes an entry, or several framed one behind the other, in one write; sync: on the disk when this returns. -1: nothing was
+ * appended; SS_JOURNAL_LOST: somebody else has written or cut the file, and the entry may be in it. */
+enum { SS_JOURNAL_LOST = -2 };
 int ss_journal_append(ss_journal *j, const ss_bytes *framed, bool sync, ss_error *error);
 /* Is the writer's file still the one under its name, with nothing in it that is not ours? -1: somebody else has deleted,
  * replaced, cut or written it. */

@@ -367,20 +367,23 @@ static int tell_lost(const ss_store *s, ss_error *error)
                    "joins them", s->lost.text, s->n_recent, command);
 }
 
-/* The first time that the journal is not under its name any more, the run goes over to a copy, in which its last points end. */
-static int guard(ss_store *s, ss_error *error)
+/* The journal is not ours alone any more, as s->lost says: the run goes over to a copy, in which its last points end. */
+static int lose(ss_store *s, ss_error *error)
 {
     ss_error why = {{0}};
     struct stat st;
-    s->guarded_s = ss_clock_s();
-    if (s->lost.text[0]) return tell_lost(s, error);
-    if (ss_journal_guard(s->journal, &s->lost) == 0) return 0;
     bool written = stat(s->journal->e.path, &st) == 0 && (uint64_t)st.st_size >= s->journal->e.end &&
                    ss_lock_borrow(s->journal->e.path) == s->journal->e.fd; /* all of ours is in it, beside what is not */
-    if (!written && ss_journal_escape(s->journal, s->path, &s->recent, &why))
-        return ss_fail(error, "%s; %zu finished points that the results file lacks cannot be saved: %s", s->lost.text, s->n_recent,
-                       why.text);
-    return tell_lost(s, error);
+    if (written || ss_journal_escape(s->journal, s->path, &s->recent, &why) == 0) return tell_lost(s, error);
+    return ss_fail(error, "%s; %zu finished points that the results file lacks cannot be saved: %s", s->lost.text, s->n_recent,
+                   why.text);
+}
+
+static int guard(ss_store *s, ss_error *error)
+{
+    s->guarded_s = ss_clock_s();
+    if (s->lost.text[0]) return tell_lost(s, error);
+    return ss_journal_guard(s->journal, &s->lost) ? lose(s, error) : 0;
 }
 
 int ss_store_guard(ss_store *store, ss_error *error)
@@ -395,9 +398,18 @@ static int append(ss_store *s, ss_entry_kind kind, const ss_bytes *payload, bool
     ss_entry entry = {kind, (uint32_t)payload->n, s->journal->e.end, 0, payload->p};
     ss_entry_frame(&framed, kind, payload->p, payload->n);
     framed.failed |= payload->failed;
-    int rc = ss_journal_append(s->journal, &framed, sync, error);
-    if (rc == 0 && kind == SS_ENTRY_DONE) ss_bytes_raw(&s->recent, framed.p, framed.n);
-    if (rc == 0) rc = ss_table_apply(s->table, &entry, error) ? -1 : 0;
+    ss_error why = {{0}};
+    int rc = ss_journal_append(s->journal, &framed, sync, &why);
+    if (rc != -1 && kind == SS_ENTRY_DONE) ss_bytes_raw(&s->recent, framed.p, framed.n);
+    if (rc == SS_JOURNAL_LOST) {
+        s->lost = why;
+        s->n_recent += kind == SS_ENTRY_DONE;
+        rc = lose(s, error);
+    } else if (rc) {
+        ss_fail(error, "%s", why.text);
+    } else {
+        rc = ss_table_apply(s->table, &entry, error) ? -1 : 0;
+    }
     ss_bytes_finish(&framed);
     return rc;
 }

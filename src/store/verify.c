@@ -56,7 +56,7 @@ static void report_states(verification *v)
 {
     const ss_part *j = &v->in.journal, *f = &v->in.file;
     if (j->state == SS_ABSENT || j->state == SS_EMPTY) found(v, "%s (it can be made again from the results file)", j->why.text);
-    else if (j->state == SS_TORN && !v->in.writer_alive) found(v, "%s (the next run cuts them)", j->why.text);
+    else if (j->state == SS_TORN && !v->in.writer_alive) found(v, "%s (the next run goes on without them and keeps them aside)", j->why.text);
     else if (j->state == SS_DAMAGED && !j->has_uuid) fault(v, j->why.text); /* else the entries are told one by one */
     if (f->state == SS_ABSENT || f->state == SS_EMPTY) found(v, "%s (it can be made again from the journal)", f->why.text);
     else if (f->state == SS_DAMAGED) fault(v, f->why.text);
@@ -179,6 +179,7 @@ static int open_all(verification *v, const char *path, ss_error *error)
     bool there = access(journal_path, F_OK) == 0;
     if (v->repair && there) v->journal = ss_journal_open(journal_path, &held);
     if (ss_inspect(path, &v->in, error)) return -1;
+    if (v->journal) v->in.writer_alive = false; /* it is we who hold the lock */
     ss_error refusal;
     if (ss_policy(&v->in, SS_TO_REPAIR, &refusal) == SS_USE_REFUSE) return ss_fail(error, "%s", refusal.text);
     if (v->repair && there && !v->journal) return ss_fail(error, "%s", held.text);

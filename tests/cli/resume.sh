@@ -154,7 +154,7 @@ check "nothing was begun" [ -z "$(ls weights.h5* 2>/dev/null)" ]
 rm weights.weights
 weights_job false
 run 0 run weights.yaml
-for id in $(column weights.h5 id); do mkdir -p "weights.weights/$id.h5.tmp"; done
+for id in $(column weights.h5 id); do mkdir -p "weights.weights/$id.h5"; done
 rm weights.h5*
 weights_job true
 run 0 run weights.yaml
