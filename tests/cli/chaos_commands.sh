@@ -46,7 +46,7 @@ unbewitch() {
     umask 000
     chmod -R a+rwX disk
     case $spell in
-    *EIO* | *ENOSPC*) ! grep -q '|5$\||28$' calls 2>/dev/null || happened "call:${spell#* with}" ;;
+    *EIO* | *ENOSPC*) ! grep -q '|5$\||28$' calls 2>/dev/null || happened "call:$(echo "${spell#* with}" | sed 's/ [0-9]*$//')" ;;
     *short*) ! grep -q '|SHORT$' calls 2>/dev/null || happened 'short writes' ;;
     *clock*) happened 'clock jump' ;;
     *umask*) happened 'umask 077' ;;
