@@ -126,7 +126,8 @@ static size_t walk(const sweep *s, const kind *what, size_t step, size_t first)
                 printf("%s: byte %zu bit %zu: %s\n", what->name, bit / 8, bit % 8, fault_text[k]);
     }
     printf("%-32s %8zu of %8zu bits", what->name, n_cases, n_bits);
-    for (int k = 0; k < N_FAULTS; sum += count[k++]) printf(count[k] ? "; %zu: %s" : "", count[k], fault_text[k]);
+    for (int k = 0; k < N_FAULTS; sum += count[k++])
+        if (count[k]) printf("; %zu: %s", count[k], fault_text[k]);
     printf("\n");
     fflush(stdout);
     return sum;
