@@ -43,11 +43,11 @@ static bool same_row(const ss_results *a, size_t i, const ss_results *b, size_t 
 }
 
 /* Faults; with `hit`, rows must be there, all but the one of this id ("": none may lack). */
-static int look(const sweep *s, const char *path, bool live, const char *hit)
+static int look(const sweep *s, const char *path, const char *hit)
 {
     ss_error error = {{0}};
     int faults = 0;
-    ss_results *r = ss_results_open(path, live, &error), *o = s->original;
+    ss_results *r = ss_results_open(path, &error), *o = s->original;
     if (!r && !error.text[0]) faults |= SILENT;
     for (size_t i = 0; r && i < r->n; i++) {
         int64_t k = find_row(o, r->id[i]);
@@ -87,11 +87,11 @@ static int try_bit(const sweep *s, const kind *what, size_t bit)
     snprintf(journal, sizeof journal, "%s.journal", path);
     if (what->in_file || what->with_other) scratch_write("r.h5", s->file, s->n_file);
     if (!what->in_file || what->with_other) scratch_write("r.h5.journal", s->journal, s->n_journal);
-    int faults = look(s, path, true, NULL) | look(s, path, false, NULL);
+    int faults = look(s, path, NULL);
     ss_store_verify(path, false, say, NULL, &error);
     int rc = ss_store_verify(path, true, say, NULL, &error);
     if (rc < 0 && !error.text[0]) faults |= SILENT;
-    faults |= look(s, path, true, hit);
+    faults |= look(s, path, hit);
     if (rc >= 0 && ss_store_verify(path, false, say, NULL, &error) != 0) faults |= UNREPAIRED;
     return faults;
 }
@@ -146,7 +146,7 @@ int main(int argc, char **argv)
     sample_sweep(path);
     s.file = sample_read(path, &s.n_file);
     s.journal = sample_read(scratch_path("seed.h5.journal"), &s.n_journal);
-    s.original = ss_results_open(path, true, &error);
+    s.original = ss_results_open(path, &error);
     if (!s.original || step == 0) return 2;
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) faults += walk(&s, &kinds[k], step, first);
     printf("%zu faults\n", faults);

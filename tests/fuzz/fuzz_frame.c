@@ -67,10 +67,10 @@ static size_t patch(unsigned char *p, size_t n, size_t capacity, const uint8_t *
     }
 }
 
-static void read_results(const char *path, bool live)
+static void read_results(const char *path)
 {
     ss_error error = {{0}};
-    ss_results *r = ss_results_open(path, live, &error);
+    ss_results *r = ss_results_open(path, &error);
     FUZZ_MUST(r || error.text[0]);
     for (size_t c = 0; r && c < r->n_columns; c++)
         for (size_t i = 0; i < r->n; i++) FUZZ_MUST(r->column[c].text[i]);
@@ -85,7 +85,7 @@ static void go_on(const char *path)
     ss_store *store = ss_store_open(path, job, grid, &sample_provenance, &error);
     if (store && ss_store_close(store, &error) == 0) {
         FUZZ_MUST(ss_store_verify(path, false, say, NULL, &error) == 0);
-        read_results(path, false);
+        read_results(path);
     }
     ss_grid_destroy(grid);
     ss_job_destroy(job);
@@ -96,8 +96,7 @@ static void repair(const char *path)
     ss_error error = {{0}};
     if (ss_store_verify(path, true, say, NULL, &error) < 0) return;
     FUZZ_MUST(ss_store_verify(path, false, say, NULL, &error) == 0);
-    read_results(path, false);
-    read_results(path, true);
+    read_results(path);
 }
 
 static void merge(const char *path, const char *out)
@@ -107,7 +106,7 @@ static void merge(const char *path, const char *out)
     ss_merged merged;
     if (ss_store_merge(out, 1, in, &merged, &error)) return;
     FUZZ_MUST(ss_store_verify(out, false, say, NULL, &error) == 0);
-    read_results(out, true);
+    read_results(out);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
@@ -125,7 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     ss_free(p);
     snprintf(path, sizeof path, "%s/r.h5", scratch_folder);
     snprintf(out, sizeof out, "%s/m.h5", scratch_folder);
-    read_results(path, true);
+    read_results(path);
     ss_store_verify(path, false, say, NULL, &error);
     if ((data[0] & MERGE) == MERGE) merge(path, out);
     if ((data[0] & GO_ON) == GO_ON) go_on(path);

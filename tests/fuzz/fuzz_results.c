@@ -32,10 +32,10 @@ static void seal(unsigned char *p, size_t n)
     sample_set_u32(p + n + 16, ss_crc32(0, p, n));
 }
 
-static void read_results(const char *path, bool live)
+static void read_results(const char *path)
 {
     ss_error error = {{0}};
-    ss_results *r = ss_results_open(path, live, &error);
+    ss_results *r = ss_results_open(path, &error);
     FUZZ_MUST(r || error.text[0]);
     for (size_t c = 0; r && c < r->n_columns; c++)
         for (size_t i = 0; i < r->n; i++) FUZZ_MUST(r->column[c].text[i]);
@@ -56,8 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     ss_free(p);
     snprintf(path, sizeof path, "%s/r.h5", scratch_folder);
     snprintf(out, sizeof out, "%s/m.h5", scratch_folder);
-    read_results(path, false);
-    read_results(path, true);
+    read_results(path);
     ss_store_verify(path, false, say, NULL, &error);
     if (data[0] & MERGE) {
         const char *in[] = {path};
@@ -66,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     }
     if ((data[0] & REPAIR) == REPAIR && ss_store_verify(path, true, say, NULL, &error) >= 0) {
         FUZZ_MUST(ss_store_verify(path, false, say, NULL, &error) == 0);
-        read_results(path, true);
+        read_results(path);
     }
     FUZZ_MUST(H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_ALL) == 0); /* whatever was opened is closed again */
     sample_check_memory();
