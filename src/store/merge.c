@@ -106,6 +106,13 @@ static int note_origins(ss_merge *m, uint16_t input, ss_error *error)
     return 0;
 }
 
+/* Of a damaged file's bytes those that are no entry, or a bad one. */
+static void pass_over(void *ctx, const char *line)
+{
+    (void)ctx;
+    (void)line;
+}
+
 /* An inspected input's journal and file, as far as the policy reads them. */
 static int take(ss_merge *m, ss_inspection *in, uint16_t input, ss_error *error)
 {
@@ -118,6 +125,7 @@ static int take(ss_merge *m, ss_inspection *in, uint16_t input, ss_error *error)
                in->from_file.n_new);
     if (ss_merge_check(m, in, error) || compare_records(m, in, error)) return -1;
     ss_join journal = {.both = is_fuller, .ctx = m}, file = journal;
+    if (in->file.state == SS_DAMAGED) file.say = pass_over, file.deep = true;
     if (use != SS_USE_FILE && ss_table_join(m->table, &in->journal.entries, &journal, error)) return -1;
     if (use != SS_USE_JOURNAL && ss_table_join(m->table, &in->file.entries, &file, error)) return -1;
     return note_origins(m, input, error) || ss_table_settle(m->table, m->journal, false, error) ? -1 : 0;
