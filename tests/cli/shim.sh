@@ -62,7 +62,10 @@ judge() { # SCENARIO RULE - after the faulty command
     where="$1, $2, status $status"
     case $status in
     0 | 1 | 3) ;;
-    2) snapshot >now2 && same untouched now2 ;;
+    2)
+        snapshot >now
+        check "$where, which means that nothing has changed: $(diff untouched now | grep -c '^[<>]') files" cmp -s untouched now
+        ;;
     137) check "$where: only kills kill" [ "$action" = KILL ] ;;
     *) fail "$where" ;;
     esac
@@ -72,18 +75,21 @@ judge() { # SCENARIO RULE - after the faulty command
     [ "$status" -ne 2 ] || return 0
     all_known "$where"
 }
-# The undisturbed end: the same command, and after a repair the sweep itself, which has nothing left to do.
+# The undisturbed end: the same command, and the sweep itself, which has nothing left to do after it.
 complete() { # SCENARIO RULE
     # shellcheck disable=SC2086
     cp err faulty.err
     run 0 $once
-    [ "$1" != repair ] || run 0 run job.yaml -o s/r.h5
+    run 0 run job.yaml -o s/r.h5
     finished s/r.h5 >now
     check "$1, $2: complete" cmp -s records now
     run 0 verify s/r.h5
     left=$(ls -A s | grep -vx 'r.h5\|r.h5.journal\|r.weights\|.*[.]kept-.*\|.*[.]damaged')
     check "$1, $2: nothing is left behind, but $left" [ -z "$left" ]
-    if ! grep -q 'weights of a finished point are not kept' faulty.err; then check "$1, $2: all weights" [ "$(ls s/r.weights | wc -l)" -eq 4 ]; fi
+    n_weights=$(find s/r.weights -name '????????????????????????????????.h5' | wc -l)
+    n_left=$(find s/r.weights -type f ! -name '????????????????????????????????.h5' | wc -l)
+    check "$1, $2: $n_left temporary files are left among the weights" [ "$n_left" -eq 0 ]
+    grep -q 'weights of a finished point are not kept' faulty.err || check "$1, $2: $n_weights of 4 weights" [ "$n_weights" -eq 4 ]
 }
 n_cases=0
 each() { # SCENARIO OP ACTION PATTERN STEP
