@@ -1,4 +1,4 @@
-/* base.h - floor 0: errors, log, clock, memory, counter-based random numbers, hashing.
+/* base.h - floor 0: texts, errors, log, clock, memory, counter-based random numbers, hashing.
  * Uses libc only. Everything above stands on this and may call it freely. */
 #ifndef SHARPSWEEP_BASE_H
 #define SHARPSWEEP_BASE_H
@@ -15,6 +15,17 @@ typedef double ss_real;
 #else
 typedef float ss_real;
 #endif
+
+/* ---- texts: whatever did not come from this program's own source is shown through one of these ------------------------
+ * Controls (C0, DEL, C1), line and paragraph separators, marks of direction, what is invisible, and bytes that are no UTF-8
+ * become \t, \n, \xNN or \u{NNNN}; all else stays. Shown twice, a text is what it is shown once. */
+size_t ss_text_printable(const char *text, char *out, size_t out_bytes); /* bytes needed, without the final zero; cut in `out` */
+void ss_text_show(const char *text, char *out, size_t out_bytes); /* the same, but what is cut ends in "..." (4 bytes or more) */
+size_t ss_text_columns(const char *text);    /* of such a text, on a terminal */
+/* printf("%s\n", ss_printable_of(path).text); NULL: "". */
+enum { SS_PRINTABLE_BYTES = 8192 };
+typedef struct ss_printable { char text[SS_PRINTABLE_BYTES]; } ss_printable;
+ss_printable ss_printable_of(const char *text);
 
 /* ---- errors ---------------------------------------------------------------------------------------------------
  * A function that can fail returns -1 (or NULL) and leaves one sentence with the offending value in `error`.

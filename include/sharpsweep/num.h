@@ -74,6 +74,7 @@ void ss_norm_backward(const ss_norm_data *b, const ss_real *k, const ss_real *dy
 void ss_norm_tangent(const ss_norm_data *b, const ss_real *k, const ss_real *tx, ss_real *ty);
 void ss_norm_second_backward(const ss_norm_data *b, const ss_real *k, const ss_real *dy, const ss_real *tdy,
                              const ss_real *tx, bool add, ss_real *tdx);
+int ss_blas_reserve(ss_error *error);        /* before the first of these products: is there the memory that they need? */
 const char *ss_blas_describe(void);          /* e.g. "OpenBLAS 0.3.21 ... Haswell" */
 const char *ss_kernels_describe(void);       /* instruction set of our own kernels here: "base", "v3", "v4" (x86-64-v3, ...) */
 

@@ -98,7 +98,7 @@ int ss_process_feed(const char *const *argv, const char *text);            /* th
 
 /* ---- signals: SIGINT, SIGTERM and SIGUSR1 ask for a stop; a second SIGINT kills ------------------------------------- */
 void ss_signals_catch(void);
-void ss_signals_endure(void);     /* a sweep outlives whoever read its output (EPIPE) and a limit on files (EFBIG) */
+void ss_signals_endure(void);     /* a sweep outlives whoever read its output (EPIPE) */
 bool ss_signal_came(void);
 
 /* ---- provenance ----------------------------------------------------------------------------------------------------- */

@@ -118,6 +118,7 @@ static int run_parallel(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    signal(SIGXFSZ, SIG_IGN);     /* a limit on files (ulimit -f) is a write that fails (EFBIG), with a sentence; of trials too */
     if (argc > 2 && strcmp(argv[1], SS_CREW_WORD) == 0) return ss_crew_main(argv + 2);
     const ss_command *command = argc > 1 ? ss_command_find(argv[1]) : NULL;
     bool parallel = command && command->parallel && !asks_for_help(argc, argv);

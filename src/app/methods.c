@@ -36,7 +36,6 @@ static line line_of(const ss_study *study, const ss_settings *s)
     line l = {.network = ss_study_work(study, s),
               .pass = {ss_model_training_pass(s, n, false), ss_model_training_pass(s, n, true),
                        ss_model_curvature_pass(s, n, false), ss_model_curvature_pass(s, n, true)}};
-    snprintf(l.name, sizeof l.name, "%s", s->network);
     return l;
 }
 
@@ -50,6 +49,7 @@ static int describe(const ss_study *study, const ss_settings *s, line *l, ss_err
     const ss_dataset *data = ss_study_data(study, s);
     ss_net *net = ss_model_create(s, data, error);
     if (!net) return -1;
+    snprintf(l->name, sizeof l->name, "%s", s->network);
     ss_methods_describe(net, s, data->train.n, l->text);
     l->from = l->to = l->pass[net->has_batch_norm];
     ss_net_destroy(net);

@@ -40,6 +40,7 @@ ss_net *ss_model_create(const ss_settings *s, const ss_dataset *data, ss_error *
         .network = s->network, .activation = s->activation, .widths = s->widths, .n_widths = (size_t)s->n_widths,
         .batch_norm = s->batch_norm, .dropout = s->dropout, .loss = s->loss,
     };
+    if (list.exact && ss_blas_reserve(error)) goto done;
     if (strcmp(s->network, "layers") == 0 && layers_from_text(s->layers, &list, error)) goto done;
     if (ss_model_layers(&options, data->n_classes, &list, error)) goto done;
     net = ss_net_create(&list, input, data->n_classes, s->loss, error);

@@ -178,7 +178,8 @@ ss_study *ss_study_attach(const ss_job *job, const char *path, ss_error *error)
         goto fail;
     }
     study->grid = ss_grid_create(job, error);
-    if (study->grid && add_views(study, error) == 0 && ss_study_join_banks(study, error) == 0) return study;
+    bool ok = study->grid && ss_study_list_varying(study, error) == 0;
+    if (ok && add_views(study, error) == 0 && ss_study_join_banks(study, error) == 0) return study;
 fail:
     ss_study_destroy(study);
     return NULL;

@@ -1,6 +1,6 @@
 /* signals.c - SIGINT, SIGTERM, SIGHUP (a lost terminal) and SIGUSR1 set one flag; whoever works looks at it between two steps.
- * The handler of SIGINT serves once: a second Ctrl-C ends the program at once, which the journal survives. What a write may
- * be answered with (nobody reads, the file would be too large) is an error of that write. */
+ * The handler of SIGINT serves once: a second Ctrl-C ends the program at once, which the journal survives. That nobody reads
+ * what is written is an error of that write. */
 #include <signal.h>
 #include <string.h>
 
@@ -32,7 +32,6 @@ void ss_signals_catch(void)
 void ss_signals_endure(void)
 {
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
 }
 
 bool ss_signal_came(void)

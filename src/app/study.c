@@ -8,7 +8,7 @@
 
 #include "app.h"
 
-/* Do two points agree in every key of a section (that matters: identity keys and places of files)? */
+/* Do two settings agree in every key of a section (that matters: identity keys and places of files)? */
 static bool same_section(const char *section, const ss_settings *a, const ss_settings *b)
 {
     size_t n = 0;
@@ -18,10 +18,36 @@ static bool same_section(const char *section, const ss_settings *a, const ss_set
     return true;
 }
 
+enum { DATA, MODEL };
+static const char *const section_name[] = {[DATA] = "data", [MODEL] = "model"};
+
+/* The same of points of the grid, which differ in its axes alone. */
+static bool same_axes(const ss_study *study, int section, const ss_settings *a, const ss_settings *b)
+{
+    for (size_t i = 0; i < study->n_varying[section]; i++)
+        if (!ss_key_equal(study->varying[section][i], a, b)) return false;
+    return true;
+}
+
+int ss_study_list_varying(ss_study *study, ss_error *error)
+{
+    size_t n = 0;
+    const ss_key *keys = ss_keys(&n);
+    for (int section = DATA; section <= MODEL; section++) {
+        study->varying[section] = ss_alloc(n, sizeof *study->varying[section]);
+        if (!study->varying[section]) return ss_fail(error, "no memory for a list of axes");
+        for (size_t i = 0; i < n; i++)
+            if (strcmp(keys[i].section, section_name[section]) == 0 && ss_job_is_axis(study->job, &keys[i]))
+                study->varying[section][study->n_varying[section]++] = &keys[i];
+    }
+    return 0;
+}
+
+/* Of a point of the grid; n_banks, n_shapes: none. */
 static size_t find_bank(const ss_study *study, const ss_settings *s)
 {
     size_t i = 0;
-    while (i < study->n_banks && !same_section("data", &study->bank[i].settings, s)) i++;
+    while (i < study->n_banks && !same_axes(study, DATA, &study->bank[i].settings, s)) i++;
     return i;
 }
 
@@ -29,7 +55,7 @@ static size_t find_shape(const ss_study *study, const ss_settings *s, size_t ban
 {
     size_t i = 0;
     while (i < study->n_shapes
-           && (study->shape[i].bank != bank_index || !same_section("model", &study->shape[i].settings, s)))
+           && (study->shape[i].bank != bank_index || !same_axes(study, MODEL, &study->shape[i].settings, s)))
         i++;
     return i;
 }
@@ -166,7 +192,7 @@ ss_study *ss_study_create(const ss_job *job, ss_error *error)
     }
     study->job = job;
     study->grid = ss_grid_create(job, error);
-    if (!study->grid) goto fail;
+    if (!study->grid || ss_study_list_varying(study, error)) goto fail;
     for (size_t i = 0; i < ss_grid_count(study->grid); i++) {
         if (check_point(study, i, error) == 0) continue;
         ss_fail_in(error, "%s", job->path);
@@ -194,6 +220,8 @@ void ss_study_destroy(ss_study *study)
     ss_free(study->digests);
     ss_free(study->paths);
     ss_free(study->shape);
+    ss_free(study->varying[DATA]);
+    ss_free(study->varying[MODEL]);
     ss_grid_destroy(study->grid);
     ss_free(study);
 }
@@ -220,8 +248,12 @@ const ss_work_size *ss_study_work(const ss_study *study, const ss_settings *s)
 
 const ss_work_size *ss_study_find_work(const ss_study *study, const ss_settings *s)
 {
-    size_t b = find_bank(study, s), k = b < study->n_banks ? find_shape(study, s, b) : study->n_shapes;
-    return k < study->n_shapes ? &study->shape[k].work : NULL;
+    for (size_t i = 0; i < study->n_shapes; i++) { /* settings of another grid, perhaps: every key counts */
+        const ss_network_size *shape = &study->shape[i];
+        if (same_section("model", &shape->settings, s) && same_section("data", &study->bank[shape->bank].settings, s))
+            return &shape->work;
+    }
+    return NULL;
 }
 
 size_t ss_study_n_networks(const ss_study *study)

@@ -16,11 +16,14 @@ struct ss_study {
     ss_bank *bank;
     ss_network_size *shape;
     char *digests, *paths;        /* of all banks, joined by ", " */
+    const ss_key **varying[2];    /* (n_varying) the grid's axes in section data, and in section model */
+    size_t n_varying[2];
     void *mapping;                /* what the banks' data point into; NULL: memory of their own */
     size_t mapping_bytes;
     int mapping_fd;               /* 0: none (it is never standard input's) */
 };
 
+int ss_study_list_varying(ss_study *study, ss_error *error); /* before anything is asked of points */
 int ss_study_join_banks(ss_study *study, ss_error *error);
 
 #endif

@@ -44,9 +44,10 @@ ss_study *ss_study_create(const ss_job *job, ss_error *error);
 void ss_study_destroy(ss_study *study);
 const ss_job *ss_study_job(const ss_study *study);
 const ss_grid *ss_study_grid(const ss_study *study);
+/* Of settings that a point of the grid has, in sections data and model: its data, the work of its network. */
 const ss_dataset *ss_study_data(const ss_study *study, const ss_settings *s);
-const ss_work_size *ss_study_work(const ss_study *study, const ss_settings *s); /* of the point's network and data */
-const ss_work_size *ss_study_find_work(const ss_study *study, const ss_settings *s); /* NULL: no point has that network or data */
+const ss_work_size *ss_study_work(const ss_study *study, const ss_settings *s);
+const ss_work_size *ss_study_find_work(const ss_study *study, const ss_settings *s); /* any; NULL: no point has them */
 size_t ss_study_n_networks(const ss_study *study);
 /* The data sets in the order in which the grid first uses them. */
 size_t ss_study_n_data(const ss_study *study);

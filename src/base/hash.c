@@ -1,10 +1,9 @@
 /* hash.c - SHA-256 (FIPS 180-4) for identities and digests, CRC-32 (IEEE 802.3, as zlib's) for journal records. */
-#include "sharpsweep/base.h"
+#include "hash.h"
 
-#include <stdio.h>
 #include <string.h>
 
-static const uint32_t round_constant[64] = {
+const uint32_t ss_sha256_constant[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -30,21 +29,35 @@ static void expand(const unsigned char *block, uint32_t w[64])
     }
 }
 
-static void compress(uint32_t state[8], const unsigned char *block)
+/* Step 3; instead of the working variables a .. h, their places move: variable j of round i is s[(j - i) & 7]. */
+static void compress_block(uint32_t state[8], const unsigned char *block)
 {
     uint32_t w[64], s[8];
     expand(block, w);
     memcpy(s, state, sizeof s);
-    for (int i = 0; i < 64; i++) {
-        uint32_t t1 = s[7] + (rotate(s[4], 6) ^ rotate(s[4], 11) ^ rotate(s[4], 25)) + ((s[4] & s[5]) ^ (~s[4] & s[6])) +
-                      round_constant[i] + w[i];
-        uint32_t t2 = (rotate(s[0], 2) ^ rotate(s[0], 13) ^ rotate(s[0], 22)) +
-                      ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
-        memmove(s + 1, s, 7 * sizeof *s);
-        s[4] += t1;
-        s[0] = t1 + t2;
-    }
+    for (int i = 0; i < 64; i += 8)
+#pragma GCC unroll 8
+        for (int k = 0; k < 8; k++) {
+            uint32_t a = s[-k & 7], b = s[(1 - k) & 7], c = s[(2 - k) & 7];
+            uint32_t e = s[(4 - k) & 7], f = s[(5 - k) & 7], g = s[(6 - k) & 7];
+            uint32_t t1 = s[(7 - k) & 7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g)) +
+                          ss_sha256_constant[i + k] + w[i + k];
+            s[(3 - k) & 7] += t1;
+            s[(7 - k) & 7] = t1 + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+        }
     for (int i = 0; i < 8; i++) state[i] += s[i];
+}
+
+void ss_sha256_compress(uint32_t state[8], const unsigned char *block, size_t n_blocks)
+{
+    for (; n_blocks > 0; n_blocks--, block += 64) compress_block(state, block);
+}
+
+static void (*compress)(uint32_t state[8], const unsigned char *block, size_t n_blocks) = ss_sha256_compress;
+
+__attribute__((constructor)) static void choose(void)
+{
+    if (ss_sha256_has_instructions()) compress = ss_sha256_compress_x86;
 }
 
 void ss_sha256_init(ss_sha256 *h)
@@ -63,12 +76,13 @@ void ss_sha256_update(ss_sha256 *h, const void *data, size_t n)
         size_t room = sizeof h->block - held, part = n < room ? n : room;
         memcpy(h->block + held, at, part);
         if (part < room) return;
-        compress(h->state, h->block);
+        compress(h->state, h->block, 1);
         at += part;
         n -= part;
     }
-    for (; n >= sizeof h->block; n -= sizeof h->block, at += sizeof h->block) compress(h->state, at);
-    if (n) memcpy(h->block, at, n);
+    compress(h->state, at, n / sizeof h->block);
+    at += n - n % sizeof h->block;
+    if (n % sizeof h->block) memcpy(h->block, at, n % sizeof h->block);
 }
 
 void ss_sha256_finish(ss_sha256 *h, char out[SS_DIGEST_BYTES])
@@ -80,7 +94,8 @@ void ss_sha256_finish(ss_sha256 *h, char out[SS_DIGEST_BYTES])
     unsigned char length[8];
     for (int i = 0; i < 8; i++) length[i] = (unsigned char)(n_bits >> (56 - 8 * i));
     ss_sha256_update(h, length, sizeof length);
-    for (size_t i = 0; i < 8; i++) snprintf(out + 8 * i, SS_DIGEST_BYTES - 8 * i, "%08x", (unsigned)h->state[i]);
+    for (size_t i = 0; i < 64; i++) out[i] = "0123456789abcdef"[h->state[i / 8] >> (28 - 4 * (i % 8)) & 15];
+    out[64] = '\0';
 }
 
 /* Eight bytes at a time (Kounavis & Berry, "Novel table lookup-based algorithms for high-performance CRC generation", IEEE

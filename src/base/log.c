@@ -51,7 +51,7 @@ void ss_log(ss_log_level level, const char *format, ...)
 {
     if (level > state.level) return;
     if (state.start_s == 0) state.start_s = ss_clock_s();
-    char line[LINE_BYTES];
+    char line[2 * LINE_BYTES], shown[LINE_BYTES]; /* what does not fit in the first is cut in the second */
     int n = snprintf(line, sizeof line, "%s%s%s", state.who, state.who[0] ? ": " : "", level_words[level]);
     size_t head = n > 0 ? (size_t)n : 0;
     va_list args;
@@ -59,7 +59,7 @@ void ss_log(ss_log_level level, const char *format, ...)
     int wanted = vsnprintf(line + head, sizeof line - head, format, args);
     va_end(args);
     if (wanted < 0) return;
-    if ((size_t)wanted >= sizeof line - head) memcpy(line + sizeof line - 4, "...", 4);
-    if (state.sink) state.sink(state.ctx, level, line);
-    else to_stderr(line);
+    ss_text_show(line, shown, sizeof shown);
+    if (state.sink) state.sink(state.ctx, level, shown);
+    else to_stderr(shown);
 }

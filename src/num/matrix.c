@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* The library always works on one thread: several ranks share a node, and with other thread counts it rounds differently.
  * It must hold before the first product of any caller, so it is done when the program is loaded (after OpenBLAS itself). */
@@ -14,11 +15,43 @@ __attribute__((constructor)) static void one_thread(void)
     openblas_set_num_threads(1);
 }
 
+/* OpenBLAS starts its threads when it is loaded, before any code of ours, unless this function of its own, in place of which it
+ * finds ours, names one. Such a thread that gets no memory (ulimit -v) tries for ever, and the program's exit waits for it.
+ * Weak: an OpenBLAS that is linked statically keeps its own. */
+int openblas_num_threads_env(void);
+__attribute__((weak)) int openblas_num_threads_env(void)
+{
+    return 1;
+}
+
 const char *ss_blas_describe(void)
 {
     static char text[256];
     if (!text[0]) snprintf(text, sizeof text, "%s, running as %s", openblas_get_config(), openblas_get_corename());
     return text;
+}
+
+/* OpenBLAS takes this much address space at most for its packed panels, once, and tries for ever where there is less. */
+#ifdef OPENBLAS_VERSION
+#define PANEL_BYTES ((size_t)256 << 20)
+#else
+#define PANEL_BYTES ((size_t)0)
+#endif
+
+int ss_blas_reserve(ss_error *error)
+{
+    enum { N = 128 };             /* too large for a product without panels */
+    static bool has_panels = PANEL_BYTES == 0;
+    if (has_panels) return 0;
+    void *probe = mmap(NULL, PANEL_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ss_real *a = ss_alloc((size_t)N * N, 2 * sizeof *a);
+    int rc = probe != MAP_FAILED && a ? 0 : ss_fail(error, "numerics: exact needs %zu MiB of address space for the BLAS library, "
+        "more than this process may take; raise the limit (ulimit -v), or write numerics: fast", PANEL_BYTES >> 20);
+    if (probe != MAP_FAILED) munmap(probe, PANEL_BYTES);
+    if (rc == 0) ss_gemm_blas(SS_NO_TRANSPOSE, SS_TRANSPOSE, N, N, N, 1, a, N, a, N, 0, a + N * N, N); /* panels are kept */
+    has_panels = rc == 0;
+    ss_free(a);
+    return rc;
 }
 
 /* C = beta C; beta = 0 overwrites, so that whatever stood there (NaN too) is gone, as BLAS defines it. */

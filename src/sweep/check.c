@@ -37,10 +37,11 @@ static int check_training(const ss_settings *s, const char **key, ss_error *erro
     if (s->nesterov && s->momentum == 0)
         return ss_fail(error, "nesterov: true needs a momentum greater than 0, and momentum is 0");
     *key = "warmup_epochs";
-    ss_number_format(s->warmup_epochs, a);
-    if (s->warmup_epochs > (double)s->max_epochs)
+    if (s->warmup_epochs > (double)s->max_epochs) {
+        ss_number_format(s->warmup_epochs, a); /* millions of points do not fail */
         return ss_fail(error, "warmup_epochs %s is more than max_epochs %lld; the warm-up would not end", a,
                        (long long)s->max_epochs);
+    }
     *key = "batch_size";
     if (ss_train_total(s) != SS_WORD && s->batch_size > ss_train_total(s))
         return ss_fail(error, "batch_size %lld is more than the %lld training examples; lower it, or write batch_size: full",

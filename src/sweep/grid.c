@@ -161,6 +161,11 @@ void ss_grid_destroy(ss_grid *grid)
     ss_free(grid);
 }
 
+const ss_job *ss_grid_job(const ss_grid *grid)
+{
+    return grid->job;
+}
+
 size_t ss_grid_count(const ss_grid *grid)
 {
     return grid->n_points;

@@ -28,6 +28,7 @@ char *ss_pool_strdup(ss_pool *pool, const char *text);
 void ss_pool_finish(ss_pool *pool);
 
 /* grid.c */
+const ss_job *ss_grid_job(const ss_grid *grid);
 void ss_grid_digits(const ss_grid *grid, size_t i, size_t digit[SS_MAX_AXES]); /* which value of each axis the point has */
 size_t ss_grid_excluded_by(const ss_grid *grid, int exclude); /* combinations that this exclude matches */
 

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,17 +106,32 @@ static void bytes_format(int64_t v, char out[SS_VALUE_BYTES])
     else snprintf(out, SS_VALUE_BYTES, "%lld", (long long)v);
 }
 
-void ss_number_format(double v, char out[SS_VALUE_BYTES])
+/* The fewest digits that read back exactly. 15 always show a number that was written with as many or fewer (DBL_DIG), so that
+ * only zeros at the end are to go, but for subnormal numbers, which have fewer. `out` is scratch. */
+static int digits_of(double v, char out[SS_VALUE_BYTES])
 {
-    int digits = 1;
-    if (!isfinite(v)) { /* no digits to count; only a results file can bring one here */
-        snprintf(out, SS_VALUE_BYTES, "%s", isnan(v) ? "nan" : v > 0 ? "inf" : "-inf");
-        return;
-    }
+    int digits = fabs(v) < DBL_MIN ? 1 : DBL_DIG;
     for (; digits < 17; digits++) {
         snprintf(out, SS_VALUE_BYTES, "%.*e", digits - 1, v);
         if (strtod(out, NULL) == v) break;
     }
+    if (digits != DBL_DIG || fabs(v) < DBL_MIN) return digits;
+    const char *e = strchr(out, 'e');
+    while (digits > 1 && *--e == '0') digits--;
+    return digits;
+}
+
+void ss_number_format(double v, char out[SS_VALUE_BYTES])
+{
+    if (!isfinite(v)) { /* no digits to count; only a results file can bring one here */
+        snprintf(out, SS_VALUE_BYTES, "%s", isnan(v) ? "nan" : v > 0 ? "inf" : "-inf");
+        return;
+    }
+    if (fabs(v) < 1e15 && v == (double)(int64_t)v && (v != 0 || !signbit(v))) { /* most are integers */
+        snprintf(out, SS_VALUE_BYTES, "%lld", (long long)v);
+        return;
+    }
+    int digits = digits_of(v, out);
     /* %g writes 100 with one digit as 1e+02: give it the digits that a plain integer needs. */
     int exponent = v == 0 ? 0 : (int)floor(log10(fabs(v)));
     if (exponent >= 0 && exponent < 15 && digits < exponent + 2) digits = exponent + 2;

@@ -58,11 +58,20 @@ static void printable(void)
 {
     ss_error error;
     ss_fail(&error, "value '%s'", "a\n\x1b[2J\tb\x7f");
-    CU_ASSERT_STRING_EQUAL(error.text, "value 'a??[2J?b?'");
+    CU_ASSERT_STRING_EQUAL(error.text, "value 'a\\n\\x1b[2J\\tb\\x7f'");
     ss_fail_in(&error, "file\n");
-    CU_ASSERT_STRING_EQUAL(error.text, "file?: value 'a??[2J?b?'");
+    CU_ASSERT_STRING_EQUAL(error.text, "file\\n: value 'a\\n\\x1b[2J\\tb\\x7f'");
     ss_fail(&error, "\xce\xbb stays");
     CU_ASSERT_STRING_EQUAL(error.text, "\xce\xbb stays");
+    /* Cut between two characters, and marked. */
+    char longer[2 * SS_ERROR_BYTES] = "";
+    for (size_t i = 0; i + 4 < sizeof longer; i += 3) memcpy(longer + i, "\xe2\x82\xac", 4);
+    for (int shift = 0; shift < 3; shift++) {
+        ss_fail(&error, "%.*s%s", shift, "abc", longer);
+        size_t n = strlen(error.text);
+        CU_ASSERT(n >= SS_ERROR_BYTES - 4);
+        CU_ASSERT_STRING_EQUAL(error.text + n - 6, "\xe2\x82\xac...");
+    }
 }
 
 static const ss_case cases[] = {

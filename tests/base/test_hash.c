@@ -1,9 +1,10 @@
 /* test_hash.c - SHA-256 against FIPS 180-4's examples and sha256sum, CRC-32 against the catalogue's check value. */
-#include "sharpsweep/base.h"
 #include "../suite.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "../../src/base/hash.h"
 
 static const struct { const char *text; size_t repeat; const char *digest; } rows[] = {
     {"", 1, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
@@ -30,6 +31,20 @@ static void digests(void)
     ss_sha256_update(&h, NULL, 0);
     ss_sha256_finish(&h, out);
     CU_ASSERT_STRING_EQUAL(out, rows[0].digest);
+}
+
+/* The processor's own instructions do what the C does. */
+static void instructions(void)
+{
+    unsigned char data[64 * 20];
+    for (size_t i = 0; i < sizeof data; i++) data[i] = (unsigned char)(i * i * 31 + i / 7);
+    for (size_t n = 0; n <= 20 && ss_sha256_has_instructions(); n++) {
+        uint32_t a[8] = {1, 0x80000000u, 3, 0xffffffffu, 5, 6, 7, 8}, b[8];
+        memcpy(b, a, sizeof b);
+        ss_sha256_compress(a, data, n);
+        ss_sha256_compress_x86(b, data, n);
+        CU_ASSERT_EQUAL(memcmp(a, b, sizeof a), 0);
+    }
 }
 
 /* However the bytes are cut, the digest is that of the whole; all lengths around the block and padding borders. */
@@ -74,6 +89,7 @@ static void crc(void)
 static const ss_case cases[] = {
     {"SHA-256 known answers", digests},
     {"SHA-256 in pieces", pieces},
+    {"SHA-256's instructions", instructions},
     {"CRC-32", crc},
 };
 SS_SUITE("hash", cases)

@@ -61,6 +61,16 @@ static void too_long_is_marked(void)
     ss_log_set_sink(NULL, NULL);
 }
 
+static void printable(void)
+{
+    catcher c = {0};
+    ss_log_set_sink(catch, &c);
+    ss_log_configure(SS_LOG_INFO, NULL);
+    ss_log(SS_LOG_INFO, "host %s", "a\n[0.0] \x1b]0;x\x07\xc2\x9b");
+    CU_ASSERT_STRING_EQUAL(c.line, "host a\\n[0.0] \\x1b]0;x\\x07\\u{9b}");
+    ss_log_set_sink(NULL, NULL);
+}
+
 static void line_on_stderr(void)
 {
     FILE *file = tmpfile();
@@ -87,7 +97,7 @@ static void line_on_stderr(void)
 static const ss_case cases[] = {
     {"levels", levels},
     {"prefix", prefix},
-    {"too long a line is marked", too_long_is_marked},
+    {"printable", printable}, {"too long a line is marked", too_long_is_marked},
     {"a line on stderr", line_on_stderr},
 };
 SS_SUITE("log", cases)

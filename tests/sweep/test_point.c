@@ -76,9 +76,49 @@ static void optional_keys_at_their_defaults(void)
     ss_job_destroy(job);
 }
 
+/* Of a grid's points, in any order, whatever the digests. */
+static void identities_of_a_grid(void)
+{
+    static const char text[] =
+        "grid: {zip: {batch_norm: [true, false], sharpness_rho: [0, 0.25]}, learning_rate: [0.1, 1e-7, 0.3333333333],"
+        " batch_size: [full, 128], trace_probes: [0, 5], exclude: [{learning_rate: [0.1], trace_probes: [5]}]}\n"
+        "sweep: {seeds: 5}\n";
+    char id[SS_ID_BYTES], other[SS_ID_BYTES];
+    ss_settings s;
+    ss_error error = {{0}};
+    ss_job *job = ss_job_parse(text, "job.yaml", &error);
+    ss_grid *grid = job ? ss_grid_create(job, &error) : NULL;
+    ss_identities *ids = grid ? ss_identities_create(grid, &error) : NULL;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(ids);
+    size_t n = ss_grid_count(grid);
+    CU_ASSERT_EQUAL(n, 100);
+    for (size_t step = 1; step < 100; step = 3 * step + 2)
+        for (size_t i = 0; i < 2 * n; i++) {
+            size_t point = i * step % n;
+            const char *digest = i % 7 ? "abc" : "another";
+            ss_grid_settings(grid, point, &s);
+            ss_point_identify(&s, digest, id);
+            ss_identities_at(ids, point, digest, other);
+            CU_ASSERT_STRING_EQUAL(id, other);
+        }
+    ss_identities_destroy(ids);
+    for (long left = 0; left < 200; left++) {
+        ss_alloc_fail_after(left);
+        ids = ss_identities_create(grid, &error);
+        ss_alloc_fail_after(-1);
+        if (ids) break;
+        CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "out of memory"));
+    }
+    CU_ASSERT_PTR_NOT_NULL(ids);
+    ss_identities_destroy(ids);
+    ss_grid_destroy(grid);
+    ss_job_destroy(job);
+}
+
 static const ss_case cases[] = {
     {"optional keys at their defaults", optional_keys_at_their_defaults},
     {"known answer", known_answer},
+    {"identities of a grid", identities_of_a_grid},
     {"every identity key counts", every_identity_key_counts},
 };
 SS_SUITE("sweep/point", cases)

@@ -1,6 +1,7 @@
 #include "sharpsweep/sweep.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../suite.h"
@@ -178,6 +179,40 @@ static void numbers_read_back_exactly(void)
     CU_ASSERT_EQUAL(bad, 0);
 }
 
+/* Digits without zeros in front and behind. */
+static int digits_of(const char *text)
+{
+    int n = 0, zeros = 0;
+    for (; *text && *text != 'e'; text++) {
+        if (*text < '0' || *text > '9' || (n == 0 && *text == '0')) continue;
+        zeros = *text == '0' ? zeros + 1 : 0;
+        n++;
+    }
+    return n - zeros;
+}
+
+/* With the fewest digits that read back: identities and results files hold these texts. */
+static void numbers_are_short(void)
+{
+    const ss_key *key = ss_key_find("learning_rate");
+    ss_stream random = ss_stream_make(5, SS_FOR_TEST, 0, 0);
+    ss_settings s;
+    int bad = 0;
+    ss_settings_default(&s);
+    for (uint64_t i = 0; i < 20000; i++) {
+        char text[64], tried[64];
+        int exponent = (int)(ss_stream_u32(&random, 2 * i) % 640) - 330, least = 0;
+        snprintf(tried, sizeof tried, "%.*fe%d", (int)(i % 17), 10 * ss_stream_uniform(&random, 2 * i + 1), i % 3 ? exponent : 0);
+        s.learning_rate = strtod(tried, NULL);
+        if (!isfinite(s.learning_rate) || s.learning_rate == 0) continue;
+        do snprintf(tried, sizeof tried, "%.*e", least++, s.learning_rate);
+        while (strtod(tried, NULL) != s.learning_rate);
+        ss_key_format(key, &s, text, sizeof text);
+        bad += digits_of(text) != digits_of(tried) || strtod(text, NULL) != s.learning_rate;
+    }
+    CU_ASSERT_EQUAL(bad, 0);
+}
+
 static void numbers_for_plots(void)
 {
     ss_settings s;
@@ -250,6 +285,7 @@ static const ss_case cases[] = {
     {"some defaults", some_defaults},
     {"texts are read strictly", texts_are_read_strictly},
     {"numbers read back exactly", numbers_read_back_exactly},
+    {"numbers are short", numbers_are_short},
     {"numbers for plots", numbers_for_plots},
     {"numbers that are none", numbers_that_are_none},
     {"equality sees each key", equality_sees_each_key},
