@@ -35,7 +35,7 @@ int ss_done_mark(const ss_study *study, const char *results, bool *done, size_t 
 {
     *n_done = 0;
     if (!ss_store_exists(results)) return 0;
-    ss_results *r = ss_results_open(results, true, error);
+    ss_results *r = ss_results_open(results, error);
     if (!r) return -1;
     size_t n_ids = 0;
     const char **ids = ss_alloc(r->n, sizeof *ids);

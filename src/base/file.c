@@ -111,24 +111,49 @@ int ss_folder_sync(const char *path, ss_error *error)
     return rc;
 }
 
+/* The parts of a path that lead to a folder, one longer than the other; 0: there is none after `at`. */
+static size_t next_folder(const char *path, size_t at)
+{
+    const char *slash = path[at] ? strchr(path + at + 1, '/') : NULL;
+    return slash ? (size_t)(slash - path) : 0;
+}
+
+size_t ss_folder_missing(const char *path)
+{
+    char folder[SS_PATH_BYTES];
+    if (strlen(path) >= sizeof folder) return 0;
+    for (size_t n = 0; (n = next_folder(path, n)) != 0;) {
+        memcpy(folder, path, n);
+        folder[n] = '\0';
+        if (access(folder, F_OK)) return n;
+    }
+    return 0;
+}
+
+void ss_folder_unmake(const char *path, size_t from)
+{
+    char folder[SS_PATH_BYTES];
+    if (from == 0 || folder_of(path, folder, NULL) || strstr(folder, "..")) return; /* .. may lead to what was there before */
+    for (char *end = folder + strlen(folder); end && (size_t)(end - folder) >= from; end = strrchr(folder, '/')) {
+        *end = '\0';
+        if (rmdir(folder) && errno != ENOENT && errno != ENAMETOOLONG) return;
+    }
+}
+
 int ss_folder_make(const char *path, ss_error *error)
 {
     char folder[SS_PATH_BYTES];
-    size_t made[SS_PATH_BYTES / 2], n_made = 0; /* where the names end of those that were made here */
-    int rc = 0;
+    size_t from = ss_folder_missing(path);
     if (strlen(path) >= sizeof folder) return too_long(path, error);
-    strcpy(folder, path);
-    for (char *at = folder; rc == 0 && (at = strchr(at + 1, '/')) != NULL;) {
-        *at = '\0';
-        if (mkdir(folder, 0777) == 0) made[n_made++] = (size_t)(at - folder);
-        else if (errno != EEXIST) rc = ss_fail(error, "%s: cannot create the folder: %s", folder, strerror(errno));
-        *at = '/';
+    for (size_t n = 0; (n = next_folder(path, n)) != 0;) {
+        memcpy(folder, path, n);
+        folder[n] = '\0';
+        if (mkdir(folder, 0777) == 0 || errno == EEXIST) continue;
+        ss_fail(error, "%s: cannot create the folder: %s", folder, strerror(errno));
+        ss_folder_unmake(path, from);
+        return -1;
     }
-    while (rc && n_made > 0) {
-        folder[made[--n_made]] = '\0';
-        rmdir(folder);
-    }
-    return rc;
+    return 0;
 }
 
 /* ---- replacing -------------------------------------------------------------------------------------------------- */
@@ -253,17 +278,23 @@ void ss_file_remove_temporaries(const char *path)
     if (dir) closedir(dir);
 }
 
-int ss_file_keep(const char *path, char kept[SS_PATH_BYTES], ss_error *error)
+/* PATH.kept-TIME, and with -k behind it from the second try on. */
+static int kept_name(const char *path, int k, char out[SS_PATH_BYTES], ss_error *error)
 {
     char again[16] = "", stamp[32];
     struct tm tm;
     time_t now = time(NULL);
     strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
-    for (int k = 2; k < MOST_NAMES; k++) {
-        if (snprintf(kept, SS_PATH_BYTES, "%s.kept-%s%s", path, stamp, again) >= SS_PATH_BYTES) return too_long(path, error);
-        if (rename_new(path, kept) == 0) return ss_folder_sync(path, error);
+    if (k > 1) snprintf(again, sizeof again, "-%d", k);
+    if (k > MOST_NAMES) return ss_fail(error, "%s: files are kept under every name of this second", path);
+    return snprintf(out, SS_PATH_BYTES, "%s.kept-%s%s", path, stamp, again) < SS_PATH_BYTES ? 0 : too_long(path, error);
+}
+
+int ss_file_keep(const char *path, char kept[SS_PATH_BYTES], ss_error *error)
+{
+    for (int k = 1; kept_name(path, k, kept, error) == 0; k++) {
+        if (link(path, kept) == 0 || (errno != EEXIST && rename_new(path, kept) == 0)) return ss_folder_sync(path, error);
         if (errno != EEXIST) return ss_fail(error, "%s: cannot be kept as %s: %s", path, kept, strerror(errno));
-        snprintf(again, sizeof again, "-%d", k);
     }
-    return ss_fail(error, "%s: files are kept under every name of this second", path);
+    return -1;
 }

@@ -157,8 +157,8 @@ int ss_h5_get_int(hid_t at, const char *name, int64_t *value, ss_error *error)
     H5_TRY(attribute = H5Aopen(at, name, H5P_DEFAULT));
     H5_TRY(type = H5Aget_type(attribute));
     H5_TRY(space = H5Aget_space(attribute));
-    if (H5Tget_class(type) != H5T_INTEGER || H5Tget_size(type) > sizeof *value || H5Sget_simple_extent_npoints(space) != 1) {
-        ss_fail(error, "attribute %s is not one integer of at most 64 bits", name);
+    if (H5Tget_class(type) != H5T_INTEGER || H5Sget_simple_extent_npoints(space) != 1) {
+        ss_fail(error, "attribute %s is not one integer", name);
         goto done;
     }
     H5_TRY(H5Aread(attribute, H5T_NATIVE_INT64, value));
@@ -188,7 +188,7 @@ int ss_h5_open(const char *path, hid_t *file, ss_error *error)
     if (!is_hdf5(fd, n_bytes)) {
         ss_fail(error, "%s: is not an HDF5 file (%llu bytes)", path, (unsigned long long)n_bytes);
         rc = SS_H5_FOREIGN;
-    } else if (ss_h5_check_seal(fd, n_bytes, error)) {
+    } else if (ss_h5_check_seal(fd, n_bytes, error) < 0) {
         ss_fail_in(error, "%s", path);
     } else if ((*file = ss_h5_open_fd(fd)) < 0) {
         ss_h5_fail(error, "H5Fopen");
@@ -197,5 +197,35 @@ int ss_h5_open(const char *path, hid_t *file, ss_error *error)
         rc = 0;
     }
     close(fd);
+    return rc;
+}
+
+int ss_h5_copy_bytes(hid_t set, int fd, uint64_t *n, ss_error *error)
+{
+    enum { BLOCK_BYTES = 1 << 20 };
+    int rc = -1;
+    hid_t space = -1, memory = -1;
+    hsize_t total = 0;
+    unsigned char *block = ss_alloc(BLOCK_BYTES, 1);
+    if (!block) return ss_fail(error, "no memory for a block of bytes");
+    H5_TRY(space = H5Dget_space(set));
+    if (H5Sget_simple_extent_ndims(space) == 1) H5_TRY(H5Sget_simple_extent_dims(space, &total, NULL));
+    for (hsize_t at = 0, count; at < total; at += count) {
+        count = total - at < BLOCK_BYTES ? total - at : BLOCK_BYTES;
+        H5_TRY(H5Sselect_hyperslab(space, H5S_SELECT_SET, &at, NULL, &count, NULL));
+        H5_TRY(memory = H5Screate_simple(1, &count, NULL));
+        H5_TRY(H5Dread(set, H5T_NATIVE_UCHAR, memory, space, H5P_DEFAULT, block));
+        ss_h5_close(&memory);
+        if (ss_file_write_at(fd, block, count, at)) {
+            ss_fail(error, "no memory for its bytes: %s", strerror(errno));
+            goto done;
+        }
+    }
+    *n = total;
+    rc = 0;
+done:
+    ss_h5_close(&memory);
+    ss_h5_close(&space);
+    ss_free(block);
     return rc;
 }

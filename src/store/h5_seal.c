@@ -53,6 +53,6 @@ int ss_h5_check_seal(int fd, uint64_t n_bytes, ss_error *error)
     uint64_t n = ss_bytes_get_u32(seal + SIZE_AT) | (uint64_t)ss_bytes_get_u32(seal + SIZE_AT + 4) << 32;
     bool whole = n == n_bytes - SEAL_BYTES;
     if (whole && checksum(fd, n, &crc, error)) return -1;
-    if (whole && crc == ss_bytes_get_u32(seal + CRC_AT)) return 0;
+    if (whole && crc == ss_bytes_get_u32(seal + CRC_AT)) return 1;
     return ss_fail(error, "is damaged: its contents do not have the checksum they were written with");
 }

@@ -1,6 +1,6 @@
 /* results_file.c - an existing results file. It may be foreign, cut short or made to harm: types, ranks and sizes are
  * looked at before anything is read, and nothing is believed because of a name alone. */
-#include "results.h"
+#include "inspect.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -9,13 +9,14 @@
 
 enum { MAX_ROWS = 50000000, ROW_BYTES = 32, SETTING_BYTES = 65536, FIELD_BYTES = 256 }; /* a row has an id of its own; texts */
 
-static int read_attributes(ss_results_file *f, ss_error *error)
+static int read_attributes(ss_results_file *f, ss_state *state, ss_error *error)
 {
     char *schema = NULL;
     int64_t version = 0;
     int rc = -1;
     if (ss_h5_get_text(f->file, "schema", &schema, error) || ss_h5_get_int(f->file, "schema_version", &version, error))
         goto done;
+    *state = SS_FOREIGN;
     if (strcmp(schema, SS_SCHEMA_NAME) == 0 && version < 1) {
         ss_fail(error, "calls itself results of sharpsweep, but its attribute schema_version is missing or not positive; it "
                 "is damaged, or was made by another program");
@@ -26,10 +27,12 @@ static int read_attributes(ss_results_file *f, ss_error *error)
         goto done;
     }
     if (version > SS_SCHEMA_VERSION) {
+        *state = SS_NEWER;
         ss_fail(error, "has schema version %lld, this program knows %d; use the newer sharpsweep that made it",
                 (long long)version, SS_SCHEMA_VERSION);
         goto done;
     }
+    *state = SS_DAMAGED;
     if (ss_h5_get_text(f->file, "axes", &f->axes_text, error) || ss_h5_get_text(f->file, "created", &f->created, error) ||
         ss_h5_get_text(f->file, "updated", &f->updated, error) || ss_h5_get_text(f->file, "journal_uuid", &f->uuid, error))
         goto done;
@@ -173,8 +176,9 @@ static int open_contents(ss_results_file *f, bool with_series, ss_error *error)
     return check_together(f, n_bytes, error);
 }
 
-ss_results_file *ss_results_file_open(const char *path, bool with_series, ss_error *error)
+ss_results_file *ss_results_file_open(int fd, const char *path, ss_state *state, ss_error *error)
 {
+    *state = SS_DAMAGED;
     if (ss_h5_begin(error)) return NULL;
     ss_results_file *f = ss_alloc(1, sizeof *f);
     if (!f) {
@@ -183,12 +187,10 @@ ss_results_file *ss_results_file_open(const char *path, bool with_series, ss_err
     }
     f->file = f->group = f->density = f->eigenvalue = -1;
     for (size_t c = 0; c < SS_MAX_SERIES_FIELDS; c++) f->history[c] = f->track[c] = f->spectrum[c] = -1;
-    int rc = ss_h5_open(path, &f->file, error);
-    if (rc == SS_H5_FOREIGN && error) ss_fail(error, "%s, so it is no results file of sharpsweep", error->text);
-    if (rc == 0) {
-        if (read_attributes(f, error) == 0 && open_contents(f, with_series, error) == 0) return f;
-        ss_fail_in(error, "%s", path);
-    }
+    f->file = ss_h5_open_fd(fd);
+    if (f->file < 0) ss_h5_fail(error, "H5Fopen"), ss_fail_in(error, "is damaged or cut short");
+    else if (read_attributes(f, state, error) == 0 && open_contents(f, true, error) == 0) return f;
+    ss_fail_in(error, "%s", path);
     ss_results_file_close(f);
     return NULL;
 }
@@ -299,19 +301,6 @@ static int read_matrices(const hid_t *set, size_t first, size_t n, const ss_matr
 {
     for (size_t c = 0; c < m->n_columns; c++)
         if (!m->absent[c] && read_matrix(set[c], first, n, m->n_rows, m->value[c], error)) return -1;
-    return 0;
-}
-
-int ss_results_file_read_index(ss_results_file *f, size_t first, size_t n, ss_error *error)
-{
-    ss_words_finish(&f->frame->words);
-    f->frame->first = first;
-    f->frame->n = n;
-    for (size_t i = 0; i < f->frame->n_variables; i++) {
-        const ss_variable *v = &f->frame->variable[i];
-        if (v->source != SS_FROM_ID && strcmp(v->name, "status") != 0 && strcmp(v->name, "attempts") != 0) continue;
-        if (read_variable(f, i, first, n, error)) return ss_fail_in(error, "%s", v->name);
-    }
     return 0;
 }
 

@@ -238,7 +238,7 @@ static void test_things(void)
         H5Fclose(file);
         CU_ASSERT(rename(fresh, results) == 0);
     }
-    ss_results *r = ss_results_open(results, false, NULL);
+    ss_results *r = ss_results_open(results, NULL);
     CU_ASSERT(r && r->n == N);
     ss_results_destroy(r);
     ss_error error;
@@ -520,7 +520,7 @@ static void test_xarray(void)
             CU_ASSERT(python(check_script, fresh, "") == 0);
             CU_ASSERT(rename(fresh, results) == 0);
         }
-        ss_results *r = ss_results_open(results, false, NULL);
+        ss_results *r = ss_results_open(results, NULL);
         CU_ASSERT_PTR_NOT_NULL(r);
         ss_results_destroy(r);
     }

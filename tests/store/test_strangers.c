@@ -48,7 +48,7 @@ static void expect(const char *expected)
     unsigned char *before = read_bytes(results, &n);
     double start = ss_clock_s();
     alarm(60);
-    ss_results *r = ss_results_open(results, false, &error);
+    ss_results *r = ss_results_open(results, &error);
     CU_ASSERT_PTR_NULL(r);
     ASSERT_TEXT(error.text, expected);
     ASSERT_TEXT(error.text, results);
@@ -107,7 +107,7 @@ static void test_links(void)
     const H5L_class_t user = {.version = H5L_LINK_CLASS_T_VERS, .id = (H5L_type_t)200, .comment = "test",
                               .trav_func = no_traverse};
     CU_ASSERT(H5Lregister(&user) >= 0);
-    static const char *const name[] = {"lambda_max", "id", "point", "history", "history/train_loss"};
+    static const char *const name[] = {"lambda_max", "id", "point", "history", "history/train_loss", "journal", "journal/entries"};
     for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
         if (i == 4) {             /* of columns that only an import reads */
             ss_error error = {{0}};
@@ -192,7 +192,8 @@ static void test_filters(void)
     H5Pset_deflate(plan, 9);
     put_set("train_loss", H5T_IEEE_F32BE, 1, &dim, plan, true);
     H5Pclose(plan);
-    ss_results *r = ss_results_open(results, false, NULL);
+    make_earlier(results);
+    ss_results *r = ss_results_open(results, NULL);
     CU_ASSERT(r && ss_results_column(r, "train_loss")->number[0] == 0);
     ss_results_destroy(r);
     end_strangers();
@@ -208,7 +209,7 @@ static void test_loops(void)
     H5Lcreate_external("/nowhere.h5", "/", file, "mine", H5P_DEFAULT, H5P_DEFAULT);
     H5Fclose(file);
     alarm(60);
-    ss_results *r = ss_results_open(results, false, NULL);
+    ss_results *r = ss_results_open(results, NULL);
     CU_ASSERT_PTR_NOT_NULL(r);
     ss_results_destroy(r);
     alarm(0);
