@@ -386,6 +386,17 @@ static void test_wide_numbers(void)
     put_set("lambda_max", wide, 1, &dim, H5P_DEFAULT, true);
     expect("lambda_max: has numbers of 1048576 bytes, at most 16 are expected");
     H5Tclose(wide);
+    hid_t file = change(), space = H5Screate(H5S_SCALAR);
+    wide = H5Tcopy(H5T_STD_I64LE);
+    H5Tset_size(wide, 1 << 15);
+    H5Adelete(file, "schema_version");
+    hid_t attribute = H5Acreate2(file, "schema_version", wide, space, H5P_DEFAULT, H5P_DEFAULT);
+    CU_ASSERT(attribute >= 0);
+    H5Aclose(attribute);
+    H5Sclose(space);
+    H5Tclose(wide);
+    H5Fclose(file);
+    expect("attribute schema_version is not one integer of at most 64 bits");
     end_strangers();
 }
 
