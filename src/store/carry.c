@@ -9,7 +9,7 @@
 #include "entry.h"
 #include "sharpsweep/sweep.h"
 
-enum { MOST = 4096, MOST_DEPTH = 32, MOST_PATH = 1024, MOST_ATTRIBUTE_BYTES = 1 << 20, STOP = 1, STRETCH = 65536 };
+enum { MOST = 4096, MOST_DEPTH = 32, MOST_PATH = 1024, MOST_ATTRIBUTE_BYTES = 1 << 20, STOP = 1, STRETCH = 4096 };
 #define ELSEWHERE "; move it to a file of its own"
 
 typedef struct thing { char *path; hobj_ref_t address; H5I_type_t type; bool ours, has_texts; } thing;
@@ -206,7 +206,8 @@ static int walk_group(const walk *w, hid_t group)
 static int add_scale(ss_carry *c, size_t set, unsigned dim, hsize_t length, hobj_ref_t address, ss_error *error)
 {
     const thing *scale = find(c, address);
-    if (!scale) return ss_fail(error, "has a dimension scale that is not in the file");
+    if (!scale || H5Aexists_by_name(c->old, scale->path, "CLASS", H5P_DEFAULT) <= 0)
+        return ss_fail(error, "has a dimension whose scale is not in the file; it is damaged");
     if (c->n_attachments == MOST) return fail_number(error);
     c->attachment[c->n_attachments++] = (attachment){set, (size_t)(scale - c->thing), dim, length};
     return 0;
@@ -296,37 +297,39 @@ int ss_carry_check(const ss_carry *c, size_t n_rows, ss_error *error)
 static int copy_texts(hid_t from, hid_t to, ss_error *error)
 {
     int rc = -1;
-    hid_t type = -1, space = -1, part = -1;
-    hsize_t dim[H5S_MAX_RANK] = {1}, start[H5S_MAX_RANK] = {0}, row = 1;
+    hid_t type = -1, space = -1, part = -1, plan = -1;
+    hsize_t dim[H5S_MAX_RANK] = {1}, start[H5S_MAX_RANK] = {0};
     void *value = NULL;
+    ss_h5_texts texts;
+    H5_TRY(plan = ss_h5_texts_plan(&texts, from, SIZE_MAX));
     H5_TRY(type = H5Dget_type(from));
     H5_TRY(space = H5Dget_space(from));
     int rank = H5Sget_simple_extent_dims(space, dim, NULL);
     H5_TRY(rank);
-    hsize_t n_rows = rank ? dim[0] : 1;
-    for (int d = 1; d < rank; d++) row *= dim[d];
-    const hsize_t stretch = row < STRETCH ? STRETCH / (row ? row : 1) : 1;
+    hsize_t all = (hsize_t)H5Sget_simple_extent_npoints(space), n_rows = all ? dim[0] : 0, row = all ? all / n_rows : 1;
+    hsize_t stretch = row < STRETCH ? STRETCH / row : 1;
     if (!(value = ss_alloc(row * stretch, H5Tget_size(type)))) {
         ss_fail(error, "no memory for its values");
         goto done;
     }
-    for (; start[0] < n_rows && row > 0; start[0] += dim[0]) {
+    for (; start[0] < n_rows; start[0] += dim[0]) {
         dim[0] = n_rows - start[0] < stretch ? n_rows - start[0] : stretch;
         if (rank) H5_TRY(H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, dim, NULL));
         H5_TRY(part = rank ? H5Screate_simple(rank, dim, NULL) : H5Screate(H5S_SCALAR));
-        H5_TRY(H5Dread(from, type, part, space, H5P_DEFAULT, value));
-        herr_t put = H5Dwrite(to, type, part, space, H5P_DEFAULT, value);
-        H5Dvlen_reclaim(type, part, H5P_DEFAULT, value);
-        if (put < 0) ss_h5_fail(error, "H5Dwrite");
-        if (put < 0) goto done;
+        H5_TRY(H5Dread(from, type, part, space, plan, value));
+        H5_TRY(H5Dwrite(to, type, part, space, H5P_DEFAULT, value));
+        ss_h5_texts_free(&texts);
         ss_h5_close(&part);
     }
     rc = 0;
 done:
+    if (rc) ss_h5_texts_fail(&texts, error);
+    ss_h5_texts_free(&texts);
     ss_free(value);
     ss_h5_close(&part);
     ss_h5_close(&space);
     ss_h5_close(&type);
+    ss_h5_close(&plan);
     return rc;
 }
 

@@ -157,8 +157,8 @@ int ss_h5_get_int(hid_t at, const char *name, int64_t *value, ss_error *error)
     H5_TRY(attribute = H5Aopen(at, name, H5P_DEFAULT));
     H5_TRY(type = H5Aget_type(attribute));
     H5_TRY(space = H5Aget_space(attribute));
-    if (H5Tget_class(type) != H5T_INTEGER || H5Sget_simple_extent_npoints(space) != 1) {
-        ss_fail(error, "attribute %s is not one integer", name);
+    if (H5Tget_class(type) != H5T_INTEGER || H5Tget_size(type) > sizeof *value || H5Sget_simple_extent_npoints(space) != 1) {
+        ss_fail(error, "attribute %s is not one integer of at most 64 bits", name);
         goto done;
     }
     H5_TRY(H5Aread(attribute, H5T_NATIVE_INT64, value));

@@ -54,5 +54,11 @@ int ss_h5_open_member(hid_t group, const char *name, H5I_type_t kind, hid_t *obj
 /* Of a dataset opened otherwise, before anything else is asked of it: the extent of a virtual one opens files. */
 int ss_h5_check_inside(hid_t set, bool filters, ss_error *error);
 int ss_h5_check_bytes(hid_t set, ss_error *error); /* before memory is taken for it: can its bytes fill its shape? */
+/* Memory for the texts that are read with `plan` (to be closed): as many rows as they like may point to one long text, but
+ * whoever wrote the file wrote every text, so that together they are no more than its bytes. */
+typedef struct ss_h5_texts { struct ss_h5_text *newest; size_t most, left, refused; } ss_h5_texts;
+hid_t ss_h5_texts_plan(ss_h5_texts *t, hid_t set, size_t most); /* most: bytes of one */
+int ss_h5_texts_fail(const ss_h5_texts *t, ss_error *error); /* always -1, with a sentence where a text was the reason */
+void ss_h5_texts_free(ss_h5_texts *t);   /* those that were read; `left` stays */
 
 #endif

@@ -99,3 +99,54 @@ done:
     ss_h5_close(&plan);
     return rc;
 }
+
+/* ---- texts ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct ss_h5_text { struct ss_h5_text *next; char bytes[]; } ss_h5_text;
+
+static void *take_text(size_t n, void *ctx)
+{
+    ss_h5_texts *t = ctx;
+    ss_h5_text *one = n <= t->most && n <= t->left ? ss_alloc(1, sizeof *one + n) : NULL;
+    if (!one) {
+        t->refused = n;
+        return NULL;
+    }
+    t->left -= n;
+    one->next = t->newest;
+    t->newest = one;
+    return one->bytes;
+}
+
+static void leave_text(void *p, void *ctx)
+{
+    (void)p;                      /* all go at once */
+    (void)ctx;
+}
+
+hid_t ss_h5_texts_plan(ss_h5_texts *t, hid_t set, size_t most)
+{
+    hsize_t n_bytes;
+    *t = (ss_h5_texts){.most = most};
+    hid_t file = H5Iget_file_id(set), plan = H5Pcreate(H5P_DATASET_XFER);
+    bool ok = H5Fget_filesize(file, &n_bytes) >= 0 && H5Pset_vlen_mem_manager(plan, take_text, t, leave_text, t) >= 0;
+    ss_h5_close(&file);
+    if (!ok) ss_h5_close(&plan);
+    else t->left = n_bytes;
+    return plan;
+}
+
+int ss_h5_texts_fail(const ss_h5_texts *t, ss_error *error)
+{
+    if (t->refused > t->most) return ss_fail(error, "a text of %zu bytes, at most %zu are expected", t->refused, t->most);
+    return t->refused ? ss_fail(error, "its texts have more bytes than the file; it is damaged") : -1;
+}
+
+void ss_h5_texts_free(ss_h5_texts *t)
+{
+    while (t->newest) {
+        ss_h5_text *next = t->newest->next;
+        ss_free(t->newest);
+        t->newest = next;
+    }
+}

@@ -236,56 +236,17 @@ done:
     return rc;
 }
 
-/* Memory that HDF5 takes for the texts of a stretch: as many rows may point to one long text as they like, but whoever wrote
- * the file wrote every text, so that together they are no more than its bytes. */
-typedef struct text { struct text *next; char bytes[]; } text;
-typedef struct texts { text *newest; size_t most, left, refused; } texts;
-
-static void *take_text(size_t n, void *ctx)
-{
-    texts *t = ctx;
-    text *one = n <= t->most && n <= t->left ? ss_alloc(1, sizeof *one + n) : NULL;
-    if (!one) {
-        t->refused = n;
-        return NULL;
-    }
-    t->left -= n;
-    one->next = t->newest;
-    t->newest = one;
-    return one->bytes;
-}
-
-static void leave_text(void *p, void *ctx)
-{
-    (void)p;                      /* all go at once */
-    (void)ctx;
-}
-
-static void free_texts(texts *t)
-{
-    while (t->newest) {
-        text *next = t->newest->next;
-        ss_free(t->newest);
-        t->newest = next;
-    }
-}
-
 static int read_texts(ss_results_file *f, hid_t set, size_t most, size_t first, size_t n, const char **out, ss_error *error)
 {
     int rc = -1;
     hid_t file_type = -1, type = -1, plan = -1;
-    hsize_t n_bytes;
-    texts t = {.most = most};
-    H5_TRY(H5Fget_filesize(f->file, &n_bytes));
-    t.left = n_bytes;
-    H5_TRY(plan = H5Pcreate(H5P_DATASET_XFER));
-    H5_TRY(H5Pset_vlen_mem_manager(plan, take_text, &t, leave_text, &t));
+    ss_h5_texts t;
+    H5_TRY(plan = ss_h5_texts_plan(&t, set, most));
     H5_TRY(file_type = H5Dget_type(set));
     H5_TRY(type = ss_h5_text_type());
     H5_TRY(H5Tset_cset(type, H5Tget_cset(file_type)));
     if (read_rows(set, type, plan, first, n, 0, out, error)) {
-        if (t.refused > t.most) ss_fail(error, "a text of %zu bytes, at most %zu are expected", t.refused, t.most);
-        else if (t.refused) ss_fail(error, "its texts have more bytes than the file");
+        ss_h5_texts_fail(&t, error);
         goto done;
     }
     rc = 0;
@@ -294,7 +255,7 @@ static int read_texts(ss_results_file *f, hid_t set, size_t most, size_t first, 
         if (!out[i]) rc = ss_fail(error, "no memory for %zu texts", n);
     }
 done:
-    free_texts(&t);
+    ss_h5_texts_free(&t);
     ss_h5_close(&type);
     ss_h5_close(&file_type);
     ss_h5_close(&plan);

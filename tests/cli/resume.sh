@@ -160,6 +160,8 @@ weights_job true
 run 0 run weights.yaml
 has out '3 of 3 points finished (1 of this run diverged)'
 has err 'weights.weights'
+rmdir weights.weights/*.h5
+run 0 run weights.yaml
 has err '2 of 2 trained points have no weights file'
 check "the record says so" [ "$(column weights.h5 error | grep -c weights.weights)" -eq 2 ]
 check "and keeps its numbers" [ "$(column weights.h5 lambda_max | grep -c '[0-9]')" -eq 2 ]

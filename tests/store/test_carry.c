@@ -440,6 +440,68 @@ static int python(const char *script, const char *path, const char *engine)
     return system(command);
 }
 
+/* More rows than one stretch, texts of no length, no rows at all, and rows that share one long text. */
+static void test_texts(void)
+{
+    enum { ROWS = 9001 };
+    static char word[ROWS][8], long_text[100001];
+    static const char *text[ROWS];
+    const hsize_t rows = ROWS, none = 0;
+    begin_carry();
+    hid_t file = change(), type = ss_h5_text_type(), space = H5Screate_simple(1, &rows, NULL), empty = H5Screate(H5S_NULL);
+    hid_t no_rows = H5Screate_simple(1, &none, NULL), one = H5Screate(H5S_SCALAR);
+    for (int i = 0; i < ROWS; i++) {
+        snprintf(word[i], sizeof word[i], "w%d", i);
+        text[i] = i % 5 ? word[i] : i % 10 ? "" : NULL;
+    }
+    hid_t set = H5Dcreate2(file, "words", type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    CU_ASSERT(H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) >= 0);
+    H5Dclose(set);
+    H5Dclose(H5Dcreate2(file, "nothing", type, empty, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Dclose(H5Dcreate2(file, "no_rows", type, no_rows, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    set = H5Dcreate2(file, "one", type, one, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    CU_ASSERT(H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &text[1]) >= 0);
+    H5Dclose(set);
+    H5Fclose(file);
+    CU_ASSERT_EQUAL(must_carry(), 4);
+    file = H5Fopen(fresh, H5F_ACC_RDONLY, H5P_DEFAULT);
+    char **back = ss_alloc(ROWS, sizeof *back), *single = NULL;
+    set = H5Dopen2(file, "words", H5P_DEFAULT);
+    CU_ASSERT(H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, back) >= 0);
+    int wrong = 0;
+    for (int i = 0; i < ROWS; i++) wrong += strcmp(back[i] ? back[i] : "", text[i] ? text[i] : "") != 0;
+    CU_ASSERT_EQUAL(wrong, 0);
+    H5Dvlen_reclaim(type, space, H5P_DEFAULT, back);
+    ss_free(back);
+    H5Dclose(set);
+    set = H5Dopen2(file, "one", H5P_DEFAULT);
+    CU_ASSERT(H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &single) >= 0 && strcmp(single, "w1") == 0);
+    H5Dvlen_reclaim(type, one, H5P_DEFAULT, &single);
+    H5Dclose(set);
+    H5Fclose(file);
+
+    memset(long_text, 'x', sizeof long_text - 1);
+    for (int i = 0; i < ROWS; i++) text[i] = i ? NULL : long_text;
+    file = change();
+    set = H5Dcreate2(file, "shared", type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    CU_ASSERT(H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) >= 0);
+    haddr_t at = H5Dget_offset(set);
+    H5Dclose(set);
+    H5Fclose(file);
+    size_t n;
+    unsigned char *bytes = read_bytes(results, &n);
+    for (size_t i = 1; i < ROWS; i++) memcpy(bytes + at + 16 * i, bytes + at, 16);
+    write_bytes(results, bytes, n);
+    ss_free(bytes);
+    refuses("shared: cannot be carried over to the file made anew: its texts have more bytes than the file");
+    H5Tclose(type);
+    H5Sclose(space);
+    H5Sclose(empty);
+    H5Sclose(no_rows);
+    H5Sclose(one);
+    end_carry();
+}
+
 static void test_xarray(void)
 {
     static const char *const engine[] = {"netcdf4", "h5netcdf"};
@@ -467,6 +529,6 @@ static void test_xarray(void)
 
 static const ss_case cases[] = {
     {"things", test_things}, {"hard links", test_hard_links}, {"ours", test_ours}, {"refusals", test_refusals},
-    {"a foreign filter", test_foreign_filter}, {"xarray", test_xarray},
+    {"a foreign filter", test_foreign_filter}, {"texts", test_texts}, {"xarray", test_xarray},
 };
 SS_SUITE("carry", cases)
