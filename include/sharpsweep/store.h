@@ -50,6 +50,8 @@ int ss_store_guard(ss_store *store, ss_error *error);
 int ss_store_refresh(ss_store *store, bool now, ss_error *error);
 /* RESULTS.weights/ID.h5, a name only; -1: it does not fit. */
 int ss_store_weights_path(const ss_store *store, size_t point, char *out, size_t out_bytes);
+/* A folder beside the results, of another name, that has the point's weights file: it was not renamed along. 0, -1: none. */
+int ss_store_weights_astray(const ss_store *store, size_t point, char *out, size_t out_bytes);
 int ss_store_close(ss_store *store, ss_error *error); /* a last rebuild; frees also on error; NULL is fine */
 
 /* ---- reading results --------------------------------------------------------------------------------------------------

@@ -271,7 +271,8 @@ void ss_file_remove_temporaries(const char *path)
     size_t n = strlen(base);
     DIR *dir = folder_of(path, folder, NULL) ? NULL : opendir(folder);
     for (const struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
-        if (strncmp(e->d_name, base, n) != 0 || e->d_name[n] != '.' || !is_temporary(e->d_name + n + 1)) continue;
+        bool named = n == 0 || (strncmp(e->d_name, base, n) == 0 && e->d_name[n] == '.');
+        if (!named || !is_temporary(e->d_name + (n ? n + 1 : 0))) continue;
         snprintf(name, sizeof name, "%s/%s", folder, e->d_name);
         unlink(name);
     }
@@ -297,4 +298,11 @@ int ss_file_keep(const char *path, char kept[SS_PATH_BYTES], ss_error *error)
         if (errno != EEXIST) return ss_fail(error, "%s: cannot be kept as %s: %s", path, kept, strerror(errno));
     }
     return -1;
+}
+
+void ss_file_unkeep(const char *path, const char *kept)
+{
+    struct stat st;
+    if (lstat(path, &st) == 0) unlink(kept);
+    else rename(kept, path);
 }

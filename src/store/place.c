@@ -2,6 +2,7 @@
  * missing may be made later; what is there must take files. */
 #include "resume.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -74,4 +75,21 @@ int ss_place_check(const char *path, const char *real, ss_error *error)
     if (is_there(journal) && !may(journal, W_OK))
         return ss_fail(error, "%s: cannot be written: %s; write to another file (-o)", journal, strerror(errno));
     return check_folder(real, error);
+}
+
+int ss_place_astray(const char *results, const char *ending, const char *name, char out[SS_PATH_BYTES])
+{
+    char folder[SS_PATH_BYTES], path[SS_PATH_BYTES + 256];
+    int n = -1;
+    snprintf(folder, sizeof folder, "%s", results);
+    go_up(folder);
+    DIR *dir = opendir(folder);
+    for (const struct dirent *e; dir && n < 0 && (e = readdir(dir)) != NULL;) {
+        size_t length = strlen(e->d_name), tail = strlen(ending);
+        if (length <= tail || strcmp(e->d_name + length - tail, ending) != 0) continue;
+        snprintf(path, sizeof path, "%s/%s/%s", folder, e->d_name, name);
+        if (is_there(path)) n = snprintf(out, SS_PATH_BYTES, "%s/%s", folder, e->d_name);
+    }
+    if (dir) closedir(dir);
+    return n < 0 || n >= SS_PATH_BYTES ? -1 : 0;
 }

@@ -62,6 +62,9 @@ int ss_import(ss_results_file *f, ss_entries *out, ss_error *error);
 int ss_import_compare(ss_results_file *f, const ss_table *t, bool lags, ss_error *error);
 
 /* place.c */
+/* A folder beside the results whose name ends so and that has a file `name`: weights or checkpoints that were not moved or renamed
+ * along with their results. 0, -1: none. */
+int ss_place_astray(const char *results, const char *ending, const char *name, char out[SS_PATH_BYTES]);
 /* can results be written at `path`, which leads to `real`? -1: a link that leads to nothing, no right to. */
 int ss_place_check(const char *path, const char *real, ss_error *error);
 int ss_place_fail_link(const char *path, ss_error *error); /* -1: a symbolic link that leads to nothing */

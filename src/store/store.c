@@ -253,7 +253,7 @@ static int replace_journal(ss_store *s, ss_error *error)
     if (rc == 0 && s->stale) rc = ss_store_refresh(s, true, error);
     if (rc == 0) rc = ss_journal_publish(s->journal, true, error);
     if (rc == 0 && torn) ss_log(SS_LOG_WARNING, "%s; it is made anew, and the old one is kept as %s", s->in.journal.why.text, kept);
-    if (rc && kept[0]) unlink(kept);
+    if (rc && kept[0]) ss_file_unkeep(s->in.journal_path, kept);
     return rc;
 }
 
@@ -294,13 +294,30 @@ static int write_opening(ss_store *s, const ss_provenance *p, ss_error *error)
     return rc ? -1 : 0;
 }
 
+/* Points that were begun and whose checkpoints lie beside results of another name would begin anew without a word. */
+static void tell_astray(const ss_store *s)
+{
+    char name[SS_ID_BYTES + sizeof SS_CHECKPOINT_SUFFIX], folder[SS_PATH_BYTES];
+    if (s->in.checkpoints != SS_ABSENT) return;
+    for (size_t i = 0; i < s->n_points; i++) {
+        const ss_row *row = &s->table->row[s->row[i]];
+        if (row->starts == 0 || ss_row_is_finished(row)) continue;
+        ss_id_format(row->id, name);
+        strcat(name, SS_CHECKPOINT_SUFFIX);
+        if (ss_place_astray(s->path, ".checkpoints", name, folder) == 0)
+            ss_log(SS_LOG_WARNING, "%s: has no checkpoints in %s, but there are some of its points in %s: to go on from them, stop, rename "
+                   "that folder, and run again", s->path, s->in.checkpoints_path, folder);
+        return;                   /* one point tells; to look for all would take as many looks into every folder */
+    }
+}
+
 ss_store *ss_store_open(const char *path, const ss_job *job, const ss_grid *grid, const ss_provenance *provenance,
                         ss_error *error)
 {
     ss_error held = {{0}};
     ss_store *s = create(path, job, grid, provenance, error);
     if (!s) return NULL;
-    char journal_path[SS_PATH_BYTES];
+    char journal_path[SS_PATH_BYTES], weights[SS_PATH_BYTES + 1];
     int rc = ss_journal_path(s->path, journal_path, error);
     bool there = rc == 0 && access(journal_path, F_OK) == 0;
     if (there) s->journal = ss_journal_open(journal_path, &held); /* with the lock, nothing changes while it is looked at */
@@ -308,10 +325,13 @@ ss_store *ss_store_open(const char *path, const ss_job *job, const ss_grid *grid
     if (rc == 0 && there && !s->journal) rc = ss_fail(error, "%s", held.text);
     if (rc == 0) rc = write_opening(s, provenance, error);
     if (rc == 0) {
-        ss_inspection_finish(&s->in);
+        tell_astray(s);
         ss_checkpoints_tidy(s->path, s->table, true);
         ss_file_remove_temporaries(s->path);
         ss_file_remove_temporaries(journal_path);
+        snprintf(weights, sizeof weights, "%s/", s->in.weights_path);
+        ss_file_remove_temporaries(weights);
+        ss_inspection_finish(&s->in);
         return s;
     }
     store_free(s);
@@ -508,6 +528,14 @@ int ss_store_weights_path(const ss_store *store, size_t point, char *out, size_t
     ss_id_format(store->table->row[store->row[point]].id, id);
     int used = snprintf(out + n, out_bytes - (size_t)n, "/%s.h5", id);
     return used < 0 || (size_t)used >= out_bytes - (size_t)n ? -1 : 0;
+}
+
+int ss_store_weights_astray(const ss_store *store, size_t point, char *out, size_t out_bytes)
+{
+    char name[SS_ID_BYTES + 4], folder[SS_PATH_BYTES];
+    ss_id_format(store->table->row[store->row[point]].id, name);
+    strcat(name, ".h5");
+    return ss_place_astray(store->path, ".weights", name, folder) || strlen(folder) >= out_bytes ? -1 : (strcpy(out, folder), 0);
 }
 
 int ss_store_close(ss_store *store, ss_error *error)

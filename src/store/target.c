@@ -82,7 +82,7 @@ int ss_results_replace(ss_results_target *t, const ss_table *table, const ss_res
     bool keeps = t->state == SS_DAMAGED;
     if (keeps && ss_file_keep(t->path, kept, error)) return -1;
     if (ss_results_write(t->path, table, head, t->carries && t->state == SS_WHOLE, error)) {
-        if (keeps) unlink(kept);
+        if (keeps) ss_file_unkeep(t->path, kept);
         return -1;
     }
     if (keeps) ss_tell_kept(t->path, kept, say, ctx);

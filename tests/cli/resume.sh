@@ -166,6 +166,13 @@ has err '2 of 2 trained points have no weights file'
 check "the record says so" [ "$(column weights.h5 error | grep -c weights.weights)" -eq 2 ]
 check "and keeps its numbers" [ "$(column weights.h5 lambda_max | grep -c '[0-9]')" -eq 2 ]
 rm -r weights.weights weights.h5*
+weights_job true
+run 0 run weights.yaml
+for part in weights.h5 weights.h5.journal; do mv $part renamed${part#weights}; done
+run 0 run weights.yaml -o renamed.h5 # the folder stayed behind: both names are told
+has err 'no weights file in renamed.weights'
+has err 'weights.weights has them: it was not renamed along'
+rm -r renamed.h5* weights.weights
 weights_job false
 run 0 run weights.yaml
 lacks err 'no weights file'
