@@ -95,6 +95,37 @@ int ss_arena_init(ss_arena *arena, size_t bytes, ss_error *error);
 void *ss_arena_take(ss_arena *arena, size_t n, size_t size); /* 64-byte aligned, zeroed; NULL while measuring */
 void ss_arena_finish(ss_arena *arena);       /* a zeroed arena is fine */
 
+/* ---- bytes: little-endian, written and read with checks --------------------------------------------------------- */
+typedef struct ss_bytes { unsigned char *p; size_t n, capacity; bool failed; } ss_bytes; /* zeroed = empty; failed: no memory */
+void ss_bytes_raw(ss_bytes *b, const void *data, size_t n);
+void ss_bytes_u8(ss_bytes *b, uint8_t v);
+void ss_bytes_u32(ss_bytes *b, uint32_t v);
+void ss_bytes_u64(ss_bytes *b, uint64_t v);
+void ss_bytes_text(ss_bytes *b, const char *text); /* u32 length, bytes; NULL is "" */
+void ss_bytes_set_u32(unsigned char *p, uint32_t v);
+uint32_t ss_bytes_get_u32(const unsigned char *p);
+void ss_bytes_finish(ss_bytes *b);
+/* A reading position. After a read beyond the end, `bad` is set and everything read is zero or empty. */
+typedef struct ss_view { const unsigned char *p, *end; bool bad; } ss_view;
+const unsigned char *ss_view_raw(ss_view *v, size_t n); /* NULL when bad */
+uint8_t ss_view_u8(ss_view *v);
+uint32_t ss_view_u32(ss_view *v);
+uint64_t ss_view_u64(ss_view *v);
+const char *ss_view_text(ss_view *v, size_t *n);   /* not terminated; free of zero bytes; "" when bad */
+size_t ss_view_left(const ss_view *v);
+
+/* ---- words: texts kept once each, numbered; they never move and live until the pool is finished ------------------ */
+typedef struct ss_words {                    /* zeroed = empty */
+    uint32_t n, capacity, n_slots;
+    const char **text;                       /* (n) */
+    uint32_t *slot;                          /* (n_slots) 1 + number, 0 free; n_slots is a power of 2 */
+    struct ss_words_block *block;
+} ss_words;
+#define SS_NO_WORD UINT32_MAX
+uint32_t ss_words_add(ss_words *w, const char *text, size_t n); /* its number; SS_NO_WORD: memory is gone */
+const char *ss_words_keep(ss_words *w, const char *text);       /* its only copy; NULL: memory is gone */
+void ss_words_finish(ss_words *w);
+
 /* ---- random numbers: Philox4x32-10 (Salmon et al., SC'11), counter-based ----------------------------------------
  * A stream is keyed by what the numbers are for; its i-th number is a pure function of (stream, i), so that no result
  * depends on the order of draws, on the number of ranks or on restarts. */

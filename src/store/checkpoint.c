@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bytes.h"
+#include "sharpsweep/base.h"
 #include "h5.h"
 
 enum { VERSION = 1, HEAD_BYTES = 128, ENTRY_BYTES = SS_PIECE_NAME_BYTES + 12, ID_BYTES = SS_ID_BYTES - 1, BLOCK_BYTES = 1 << 18 };

@@ -3,7 +3,6 @@
 #ifndef SHARPSWEEP_STORE_ENTRIES_H
 #define SHARPSWEEP_STORE_ENTRIES_H
 
-#include "bytes.h"
 #include "sharpsweep/base.h"
 
 typedef enum ss_entry_kind { SS_ENTRY_JOB = 1, SS_ENTRY_START, SS_ENTRY_DONE } ss_entry_kind;

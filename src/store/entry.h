@@ -6,9 +6,7 @@
 #ifndef SHARPSWEEP_STORE_ENTRY_H
 #define SHARPSWEEP_STORE_ENTRY_H
 
-#include "bytes.h"
 #include "sharpsweep/sweep.h"
-#include "words.h"
 
 enum { SS_ID_RAW = 16, SS_MAX_FILE_AXES = 64, SS_MAX_SETTINGS = 256 };
 

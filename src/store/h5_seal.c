@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "bytes.h"
+#include "sharpsweep/base.h"
 #include "h5.h"
 
 enum { SEAL_BYTES = 20, SIZE_AT = 8, CRC_AT = 16, BLOCK_BYTES = 1 << 18 };

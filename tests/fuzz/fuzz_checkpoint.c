@@ -3,7 +3,6 @@
 #include "scratch.h"
 #include "sharpsweep/store.h"
 
-#include "../../src/store/bytes.h"
 
 /* Places in the file, see src/store/checkpoint.c. */
 enum { HEAD_BYTES = 128, LENGTH_AT = 16, COUNT_AT = 120, CRC_AT = 124 };

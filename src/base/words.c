@@ -1,5 +1,5 @@
 /* words.c - a string pool: bump-allocated blocks and an open-addressing table (linear probing, at most half full). */
-#include "words.h"
+#include "sharpsweep/base.h"
 
 #include <string.h>
 
@@ -74,13 +74,6 @@ uint32_t ss_words_add(ss_words *w, const char *text, size_t n)
     w->text[w->n] = copy;
     w->slot[at] = ++w->n;
     return w->n - 1;
-}
-
-uint32_t ss_words_find(const ss_words *w, const char *text)
-{
-    if (w->n_slots == 0) return SS_NO_WORD;
-    uint32_t at = find_slot(w, text, strlen(text));
-    return w->slot[at] ? w->slot[at] - 1 : SS_NO_WORD;
 }
 
 const char *ss_words_keep(ss_words *w, const char *text)

@@ -1,5 +1,5 @@
-/* bytes.c - see bytes.h. A failed allocation is remembered in the builder, so that callers check once, at the end. */
-#include "bytes.h"
+/* bytes.c - little-endian bytes, written and read with checks. */
+#include "sharpsweep/base.h"
 
 #include <string.h>
 
