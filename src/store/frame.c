@@ -4,11 +4,18 @@
 #include <stdio.h>
 #include <string.h>
 
-size_t ss_cell_bytes(ss_cell cell)
-{
-    static const size_t bytes[SS_N_CELL] = {sizeof(int8_t), sizeof(int64_t), sizeof(double), sizeof(char *)};
-    return bytes[cell];
-}
+const char *const ss_place_name[SS_N_PLACES] = {"", "history", "spectrum"};
+
+const ss_dimension ss_dimensions[SS_N_DIMS] = {
+    {"point", SS_IN_ROOT, 0, "row of this file; a point keeps its row", NULL, NULL},
+    {"k", SS_IN_ROOT, 1, "rank of the eigenvalue, 1 is the largest", "n_eigenvalues", "eigenvalues that were measured"},
+    {"epoch", SS_IN_HISTORY, 1, "number of the evaluation; the epochs completed by then are in `epochs`", "n_epochs",
+     "rows of this point's history"},
+    {"check", SS_IN_HISTORY, 1, "measurement of lambda_max during training", "n_checks", "rows of this point's lambda_max track"},
+    {"node", SS_IN_SPECTRUM, 1, "number of the node, probe after probe", "n_nodes", "nodes of this point's spectral density"},
+};
+
+enum { MAX_STRETCH = 8192 };
 
 /* ---- the list --------------------------------------------------------------------------------------------------- */
 
@@ -18,6 +25,7 @@ static ss_variable *add(ss_frame *f, const char *name, ss_cell cell, ss_source s
     snprintf(v->name, sizeof v->name, "%s", name);
     v->cell = cell;
     v->source = source;
+    v->set = -1;
     v->text = v->unit = "";
     return v;
 }
@@ -49,12 +57,38 @@ static void add_field(ss_frame *f, const ss_field *field)
     v->chars_bytes = field->type == SS_FIELD_TEXT ? field->bytes : 0;
 }
 
-static void add_count(ss_frame *f, const char *name, size_t at, ss_place place, const char *text)
+static void add_count(ss_frame *f, ss_dim dim)
 {
-    ss_variable *v = add(f, name, SS_CELL_INT64, SS_FROM_COUNT);
-    v->count_at = at;
-    v->place = place;
-    v->text = text;
+    ss_variable *v = add(f, ss_dimensions[dim].count, SS_CELL_INT64, SS_FROM_COUNT);
+    v->dim = dim;
+    v->place = ss_dimensions[dim].place;
+    v->text = ss_dimensions[dim].count_text;
+}
+
+static ss_variable *add_column(ss_frame *f, const char *name, ss_dim dim)
+{
+    ss_variable *v = add(f, name, SS_CELL_REAL, SS_FROM_SERIES);
+    v->dim = dim;
+    v->place = ss_dimensions[dim].place;
+    return v;
+}
+
+/* A track's columns are told apart from the epochs' by "track_"; the column `epoch`, whose name is the dimension's, gets the
+ * record's name for the same thing. */
+static void add_series(ss_frame *f, const ss_field *(*fields)(size_t *), ss_dim dim)
+{
+    size_t n;
+    char name[64];
+    const ss_field *field = fields(&n);
+    for (size_t c = 0; c < n && c < SS_MAX_SERIES_FIELDS; c++) {
+        bool clash = dim == SS_DIM_EPOCH && strcmp(field[c].name, "epoch") == 0;
+        snprintf(name, sizeof name, "%s%s", dim == SS_DIM_CHECK ? "track_" : "", clash ? "epochs" : field[c].name);
+        ss_variable *v = add_column(f, name, dim);
+        v->field = &field[c];
+        v->column = c;
+        v->text = field[c].text;
+        v->unit = field[c].unit;
+    }
 }
 
 ss_frame *ss_frame_create(uint32_t n_axes, const char *const *axis, uint32_t n_foreign, const char *const *foreign,
@@ -64,7 +98,7 @@ ss_frame *ss_frame_create(uint32_t n_axes, const char *const *axis, uint32_t n_f
     const ss_field *field = ss_record_fields(&n_fields);
     const ss_key *key = ss_keys(&n_keys);
     ss_frame *f = ss_alloc(1, sizeof *f);
-    if (f) f->variable = ss_alloc(n_axes + n_fields + n_keys + n_foreign + 8, sizeof *f->variable);
+    if (f) f->variable = ss_alloc(n_axes + n_fields + n_keys + n_foreign + 8 + 3 * SS_MAX_SERIES_FIELDS, sizeof *f->variable);
     if (!f || !f->variable) {
         ss_free(f);
         ss_fail(error, "no memory for the results' columns");
@@ -75,19 +109,20 @@ ss_frame *ss_frame_create(uint32_t n_axes, const char *const *axis, uint32_t n_f
     id->chars_bytes = SS_ID_BYTES;
     for (uint32_t a = 0; a < n_axes; a++) add_setting(f, axis[a], true);
     for (size_t i = 0; i < n_fields; i++) add_field(f, &field[i]);
-    add_count(f, "n_eigenvalues", offsetof(ss_row, n_eigenvalues), SS_IN_ROOT, "eigenvalues that were measured");
+    add_count(f, SS_DIM_K);
     for (size_t i = 0; i < n_keys; i++) {
         bool is_axis = false;
         for (uint32_t a = 0; a < n_axes; a++) is_axis |= strcmp(axis[a], key[i].name) == 0;
         if (!is_axis && key[i].offset != (size_t)-1) add_setting(f, key[i].name, false);
     }
     for (uint32_t i = 0; i < n_foreign; i++) add_setting(f, foreign[i], false);
-    add_count(f, "n_epochs", offsetof(ss_row, n_history), SS_IN_HISTORY, "rows of this point's history");
-    add_count(f, "n_checks", offsetof(ss_row, n_track), SS_IN_HISTORY, "rows of this point's lambda_max track");
-    add_count(f, "n_nodes", SS_SPECTRUM_COUNT, SS_IN_SPECTRUM, "nodes of this point's spectral density");
-    f->history.field = ss_history_fields(&f->history.n_columns);
-    f->track.field = ss_track_fields(&f->track.n_columns);
-    f->spectrum.field = ss_spectrum_fields(&f->spectrum.n_columns);
+    ss_variable *eigenvalue = add_column(f, "eigenvalue", SS_DIM_K);
+    eigenvalue->text = "largest eigenvalues of the Hessian of the training loss, descending";
+    eigenvalue->unit = "1";
+    for (int dim = SS_DIM_EPOCH; dim < SS_N_DIMS; dim++) add_count(f, (ss_dim)dim);
+    add_series(f, ss_history_fields, SS_DIM_EPOCH);
+    add_series(f, ss_track_fields, SS_DIM_CHECK);
+    add_series(f, ss_spectrum_fields, SS_DIM_NODE);
     return f;
 }
 
@@ -117,25 +152,22 @@ static bool is_asked_for(const ss_table *t, const char *name)
     return asked;
 }
 
-static bool is_wanted(const ss_frame *f, const ss_variable *v, const ss_table *t)
+/* A million points need no columns of nothing, nor of defaults that are as good as not there. */
+static bool is_wanted(const ss_frame *f, const ss_variable *v, const ss_table *t, bool tracked)
 {
-    if (v->place == SS_IN_SPECTRUM) return f->spectrum.n_rows > 0;
+    if (v->place == SS_IN_SPECTRUM) return f->length[SS_DIM_NODE] > 0;
+    if (v->dim == SS_DIM_CHECK && v->field && v->field->key && !tracked && strcmp(v->field->key, "sam_rho") != 0) return false;
     if (v->field && v->field->key) return is_asked_for(t, v->field->key);
     return v->is_axis || !v->key || !v->key->optional || ss_table_uses(t, v->key);
 }
 
-/* A million points need no columns of nothing, nor of defaults that are as good as not there. */
 static void leave_out_unused(ss_frame *f, const ss_table *t)
 {
     size_t kept = 0;
     bool tracked = is_asked_for(t, "track_measures");
     for (size_t i = 0; i < f->n_variables; i++)
-        if (is_wanted(f, &f->variable[i], t)) f->variable[kept++] = f->variable[i];
+        if (is_wanted(f, &f->variable[i], t, tracked)) f->variable[kept++] = f->variable[i];
     f->n_variables = kept;
-    for (size_t c = 0; c < f->track.n_columns; c++) {
-        const char *key = f->track.field[c].key;
-        f->track.absent[c] = key && !((tracked || strcmp(key, "sam_rho") == 0) && is_asked_for(t, key));
-    }
 }
 
 /* Is there a record that may hold a spectrum? */
@@ -153,14 +185,19 @@ static bool any_spectrum(const ss_table *t)
     return i < t->n_rows;
 }
 
+static void stretch(ss_frame *f, ss_dim dim, size_t n)
+{
+    if (n > f->length[dim]) f->length[dim] = n;
+}
+
 int ss_frame_fit_spectra(ss_frame *f, const ss_table *t, ss_error *error)
 {
     ss_record r;
     int rc = 0;
-    for (size_t i = 0; rc == 0 && f->spectrum.n_rows > 0 && i < t->n_rows; i++) {
+    for (size_t i = 0; rc == 0 && f->length[SS_DIM_NODE] > 0 && i < t->n_rows; i++) {
         if (!may_have_spectrum(t, &t->row[i])) continue;
         rc = ss_table_record(t, &t->row[i], &r, error);
-        if (rc == 0 && r.spectrum.n_rows > f->spectrum.n_rows) f->spectrum.n_rows = r.spectrum.n_rows;
+        if (rc == 0) stretch(f, SS_DIM_NODE, r.spectrum.n_rows);
         ss_record_finish(&r);
     }
     return rc;
@@ -173,14 +210,12 @@ ss_frame *ss_frame_of_table(const ss_table *t, ss_error *error)
     ss_frame *f = ss_frame_create(t->n_axes, t->axis, n_foreign, foreign, error);
     if (!f) return NULL;
     /* At least one column each, so that no dimension is empty: netCDF takes an empty one for unlimited. */
-    f->history.n_rows = f->track.n_rows = f->n_eigenvalues = 1;
+    for (int dim = 0; dim < SS_N_DIMS; dim++) f->length[dim] = dim != SS_DIM_NODE || any_spectrum(t);
     for (size_t i = 0; i < t->n_rows; i++) {
-        const ss_row *r = &t->row[i];
-        if (r->n_history > f->history.n_rows) f->history.n_rows = r->n_history;
-        if (r->n_track > f->track.n_rows) f->track.n_rows = r->n_track;
-        if (r->n_eigenvalues > f->n_eigenvalues) f->n_eigenvalues = r->n_eigenvalues;
+        stretch(f, SS_DIM_K, t->row[i].n_eigenvalues);
+        stretch(f, SS_DIM_EPOCH, t->row[i].n_history);
+        stretch(f, SS_DIM_CHECK, t->row[i].n_track);
     }
-    f->spectrum.n_rows = any_spectrum(t);
     leave_out_unused(f, t);
     return f;
 }
@@ -189,59 +224,44 @@ void ss_frame_destroy(ss_frame *f)
 {
     if (!f) return;
     for (size_t i = 0; i < f->n_variables; i++) {
+        ss_h5_close(&f->variable[i].set);
         ss_free(f->variable[i].data);
         ss_free(f->variable[i].chars);
     }
-    for (size_t c = 0; c < SS_MAX_SERIES_FIELDS; c++) {
-        ss_free(f->history.value[c]);
-        ss_free(f->track.value[c]);
-        ss_free(f->spectrum.value[c]);
-    }
-    ss_free(f->eigenvalue);
     ss_free(f->variable);
     ss_words_finish(&f->words);
     ss_free(f);
 }
 
-ss_variable *ss_frame_find(const ss_frame *f, const char *name)
+ss_variable *ss_frame_find(const ss_frame *f, ss_place place, const char *name)
 {
     for (size_t i = 0; i < f->n_variables; i++)
-        if (f->variable[i].place == SS_IN_ROOT && strcmp(f->variable[i].name, name) == 0) return &f->variable[i];
+        if (f->variable[i].place == place && strcmp(f->variable[i].name, name) == 0) return &f->variable[i];
     return NULL;
 }
 
-size_t ss_frame_row_bytes(const ss_frame *f)
+size_t ss_frame_stretch(const ss_frame *f, size_t bytes, size_t n_rows)
 {
-    size_t n = f->history.n_rows;
-    if (f->track.n_rows > n) n = f->track.n_rows;
-    if (f->n_eigenvalues > n) n = f->n_eigenvalues;
-    if (f->spectrum.n_rows > n) n = f->spectrum.n_rows;
-    return n * sizeof(double);
-}
-
-static int allocate_matrices(ss_matrices *m, size_t capacity)
-{
-    if (m->n_columns > SS_MAX_SERIES_FIELDS || (m->n_rows && capacity > SIZE_MAX / m->n_rows)) return -1;
-    for (size_t c = 0; c < m->n_columns; c++)
-        if (!m->absent[c] && !(m->value[c] = ss_alloc(capacity * m->n_rows, sizeof(double)))) return -1;
-    return 0;
+    size_t widest = 1;
+    for (int dim = SS_DIM_K; dim < SS_N_DIMS; dim++)
+        if (f->length[dim] > widest) widest = f->length[dim];
+    size_t n = bytes / sizeof(double) / widest;
+    if (n > MAX_STRETCH) n = MAX_STRETCH;
+    if (n > n_rows) n = n_rows;
+    return n ? n : 1;
 }
 
 int ss_frame_allocate(ss_frame *f, size_t capacity, bool with_series, ss_error *error)
 {
+    static const size_t bytes[SS_N_CELL] = {sizeof(int8_t), sizeof(int64_t), sizeof(double), sizeof(char *)};
     f->capacity = capacity;
-    bool ok = true;
-    for (size_t i = 0; ok && i < f->n_variables; i++) {
+    for (size_t i = 0; i < f->n_variables; i++) {
         ss_variable *v = &f->variable[i];
-        v->data = ss_alloc(capacity, ss_cell_bytes(v->cell));
+        bool series = v->source == SS_FROM_SERIES;
+        if (series && !with_series) continue;
+        v->data = ss_alloc(capacity, bytes[v->cell] * (series ? f->length[v->dim] : 1));
         if (v->chars_bytes) v->chars = ss_alloc(capacity, v->chars_bytes);
-        ok = v->data && (v->chars || !v->chars_bytes);
+        if (!v->data || (v->chars_bytes && !v->chars)) return ss_fail(error, "no memory for %zu rows of results", capacity);
     }
-    if (with_series) {
-        ok = ok && allocate_matrices(&f->history, capacity) == 0 && allocate_matrices(&f->track, capacity) == 0 &&
-             allocate_matrices(&f->spectrum, capacity) == 0;
-        if (ok) f->eigenvalue = ss_alloc(capacity * f->n_eigenvalues, sizeof(double));
-        ok = ok && f->eigenvalue;
-    }
-    return ok ? 0 : ss_fail(error, "no memory for %zu rows of results", capacity);
+    return 0;
 }

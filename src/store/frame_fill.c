@@ -99,22 +99,20 @@ static void enter_session(ss_frame *f, const ss_table *t, uint32_t session)
     f->session = session + 1;
 }
 
-static void fill_matrices(ss_matrices *m, size_t i, const ss_series *s)
+/* A record's table, as the dimension of its rows names it; eigenvalues are one of a single column. */
+static ss_series series_of(const ss_record *r, ss_dim dim)
 {
-    for (size_t c = 0; c < m->n_columns; c++) {
-        if (m->absent[c]) continue;
-        double *out = m->value[c] + i * m->n_rows;
-        for (size_t k = 0; k < m->n_rows; k++)
-            out[k] = k < s->n_rows && c < s->n_columns ? s->value[k * s->n_columns + c] : (double)NAN;
-    }
+    if (dim == SS_DIM_K) return (ss_series){.n_rows = r->n_eigenvalues, .n_columns = 1, .value = r->eigenvalue};
+    return dim == SS_DIM_EPOCH ? r->history : dim == SS_DIM_CHECK ? r->track : r->spectrum;
 }
 
-static int64_t count_of(const ss_variable *v, const ss_row *row, const ss_record *r)
+static void fill_column(const ss_frame *f, const ss_variable *v, size_t i, const ss_record *r)
 {
-    uint32_t count;
-    if (v->count_at == SS_SPECTRUM_COUNT) return (int64_t)r->spectrum.n_rows;
-    memcpy(&count, (const char *)row + v->count_at, sizeof count);
-    return count;
+    size_t length = f->length[v->dim];
+    double *out = (double *)v->data + i * length;
+    const ss_series s = series_of(r, v->dim);
+    for (size_t k = 0; k < length; k++)
+        out[k] = k < s.n_rows && v->column < s.n_columns ? s.value[k * s.n_columns + v->column] : (double)NAN;
 }
 
 static void fill_row(ss_frame *f, size_t i, const ss_table *t, const ss_row *row, const ss_record *r)
@@ -129,15 +127,10 @@ static void fill_row(ss_frame *f, size_t i, const ss_table *t, const ss_row *row
             break;
         case SS_FROM_FIELD: fill_field(v, i, row, r); break;
         case SS_FROM_SETTING: fill_setting(v, i, t, row); break;
-        case SS_FROM_COUNT: ((int64_t *)v->data)[i] = count_of(v, row, r); break;
+        case SS_FROM_COUNT: ((int64_t *)v->data)[i] = (int64_t)series_of(r, v->dim).n_rows; break;
+        case SS_FROM_SERIES: if (v->data) fill_column(f, v, i, r); break;
         }
     }
-    if (!f->eigenvalue) return;
-    fill_matrices(&f->history, i, &r->history);
-    fill_matrices(&f->track, i, &r->track);
-    fill_matrices(&f->spectrum, i, &r->spectrum);
-    for (size_t k = 0; k < f->n_eigenvalues; k++)
-        f->eigenvalue[i * f->n_eigenvalues + k] = k < r->n_eigenvalues ? r->eigenvalue[k] : (double)NAN;
 }
 
 int ss_frame_fill(ss_frame *f, const ss_table *t, size_t first, size_t n, ss_error *error)

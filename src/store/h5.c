@@ -200,32 +200,38 @@ int ss_h5_open(const char *path, hid_t *file, ss_error *error)
     return rc;
 }
 
-int ss_h5_copy_bytes(hid_t set, int fd, uint64_t *n, ss_error *error)
+int ss_h5_rows(hid_t set, ss_h5_way way, hid_t type, hid_t plan, size_t first, size_t n, size_t columns, void *data, ss_error *error)
 {
-    enum { BLOCK_BYTES = 1 << 20 };
     int rc = -1;
     hid_t space = -1, memory = -1;
-    hsize_t total = 0;
-    unsigned char *block = ss_alloc(BLOCK_BYTES, 1);
-    if (!block) return ss_fail(error, "no memory for a block of bytes");
+    hsize_t start[2] = {first, 0}, count[2] = {n, columns};
     H5_TRY(space = H5Dget_space(set));
-    if (H5Sget_simple_extent_ndims(space) == 1) H5_TRY(H5Sget_simple_extent_dims(space, &total, NULL));
-    for (hsize_t at = 0, count; at < total; at += count) {
-        count = total - at < BLOCK_BYTES ? total - at : BLOCK_BYTES;
-        H5_TRY(H5Sselect_hyperslab(space, H5S_SELECT_SET, &at, NULL, &count, NULL));
-        H5_TRY(memory = H5Screate_simple(1, &count, NULL));
-        H5_TRY(H5Dread(set, H5T_NATIVE_UCHAR, memory, space, H5P_DEFAULT, block));
-        ss_h5_close(&memory);
-        if (ss_file_write_at(fd, block, count, at)) {
-            ss_fail(error, "no memory for its bytes: %s", strerror(errno));
-            goto done;
-        }
-    }
-    *n = total;
+    H5_TRY(H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL));
+    H5_TRY(memory = H5Screate_simple(columns ? 2 : 1, count, NULL));
+    if (way == SS_H5_READ) H5_TRY(H5Dread(set, type, memory, space, plan, data));
+    else H5_TRY(H5Dwrite(set, type, memory, space, plan, data));
     rc = 0;
 done:
     ss_h5_close(&memory);
     ss_h5_close(&space);
+    return rc;
+}
+
+int ss_h5_copy_bytes(hid_t set, int fd, uint64_t *n, ss_error *error)
+{
+    enum { BLOCK_BYTES = 1 << 20 };
+    int rc = 0;
+    unsigned char *block = ss_alloc(BLOCK_BYTES, 1);
+    hid_t space = H5Dget_space(set);
+    hssize_t total = H5Sget_simple_extent_ndims(space) == 1 ? H5Sget_simple_extent_npoints(space) : 0;
+    ss_h5_close(&space);
+    *n = 0;
+    if (!block) return ss_fail(error, "no memory for a block of bytes");
+    for (size_t count; rc == 0 && *n < (uint64_t)total; *n += count) {
+        count = (uint64_t)total - *n < BLOCK_BYTES ? (size_t)((uint64_t)total - *n) : BLOCK_BYTES;
+        rc = ss_h5_rows(set, SS_H5_READ, H5T_NATIVE_UCHAR, H5P_DEFAULT, *n, count, 0, block, error);
+        if (rc == 0 && ss_file_write_at(fd, block, count, *n)) rc = ss_fail(error, "no memory for its bytes: %s", strerror(errno));
+    }
     ss_free(block);
     return rc;
 }

@@ -8,7 +8,7 @@
 
 #include "results.h"
 
-enum { STRETCH_BYTES = 1 << 22, MAX_STRETCH = 4096 };
+enum { STRETCH_BYTES = 1 << 22 };
 
 int ss_uuid_parse(const char *text, unsigned char uuid[SS_UUID_BYTES])
 {
@@ -26,10 +26,7 @@ void ss_uuid_format(const unsigned char uuid[SS_UUID_BYTES], char out[2 * SS_UUI
 static int each_row(ss_results_file *f, int (*visit)(void *ctx, const ss_results_file *f, size_t i, ss_error *error), void *ctx,
                     ss_error *error)
 {
-    size_t capacity = STRETCH_BYTES / ss_frame_row_bytes(f->frame);
-    if (capacity < 1) capacity = 1;
-    if (capacity > MAX_STRETCH) capacity = MAX_STRETCH;
-    if (capacity > f->n) capacity = f->n;
+    size_t capacity = ss_frame_stretch(f->frame, STRETCH_BYTES, f->n);
     if (ss_frame_allocate(f->frame, capacity, true, error)) return -1;
     for (size_t first = 0; first < f->n; first += capacity) {
         size_t n = f->n - first < capacity ? f->n - first : capacity;
@@ -42,7 +39,7 @@ static int each_row(ss_results_file *f, int (*visit)(void *ctx, const ss_results
 
 static const char *id_of(const ss_frame *frame, size_t i)
 {
-    return ((const char *const *)ss_frame_find(frame, "id")->data)[i];
+    return ((const char *const *)ss_frame_find(frame, SS_IN_ROOT, "id")->data)[i];
 }
 
 static void get_field(const ss_variable *v, size_t i, ss_record *r)
@@ -60,24 +57,39 @@ static void get_field(const ss_variable *v, size_t i, ss_record *r)
     }
 }
 
-static int get_series(const ss_matrices *m, size_t i, int64_t n_rows, ss_series *s, ss_error *error)
+/* How many rows of this dimension the point has. */
+static int64_t count_of(const ss_frame *f, ss_dim dim, size_t i)
+{
+    const ss_variable *v = ss_frame_find(f, ss_dimensions[dim].place, ss_dimensions[dim].count);
+    return ((const int64_t *)v->data)[i];
+}
+
+static int get_series(const ss_frame *f, ss_dim dim, size_t i, ss_series *s, ss_error *error)
 {
     double row[SS_MAX_SERIES_FIELDS];
-    if (n_rows < 0 || (uint64_t)n_rows > m->n_rows)
-        return ss_fail(error, "a count of %lld rows does not fit", (long long)n_rows);
-    for (size_t k = 0; k < (size_t)n_rows; k++) {
-        for (size_t c = 0; c < m->n_columns; c++) row[c] = m->absent[c] ? (double)NAN : m->value[c][i * m->n_rows + k];
+    int64_t n = count_of(f, dim, i);
+    if (n < 0 || (uint64_t)n > f->length[dim]) return ss_fail(error, "a count of %lld rows does not fit", (long long)n);
+    for (size_t c = 0; c < SS_MAX_SERIES_FIELDS; c++) row[c] = NAN; /* what the file does not have */
+    for (size_t k = 0; k < (size_t)n; k++) {
+        for (size_t j = 0; j < f->n_variables; j++) {
+            const ss_variable *v = &f->variable[j];
+            if (v->source == SS_FROM_SERIES && v->dim == dim) row[v->column] = ((const double *)v->data)[i * f->length[dim] + k];
+        }
         if (ss_series_append(s, row)) return ss_fail(error, "no memory for a history");
     }
     return 0;
 }
 
-static int64_t count_of(const ss_results_file *f, size_t member, size_t i)
+static int get_eigenvalues(const ss_frame *f, size_t i, ss_record *r, ss_error *error)
 {
-    for (size_t k = 0; k < f->frame->n_variables; k++) {
-        const ss_variable *v = &f->frame->variable[k];
-        if (v->source == SS_FROM_COUNT && v->count_at == member) return ((const int64_t *)v->data)[i];
-    }
+    int64_t n = count_of(f, SS_DIM_K, i);
+    const ss_variable *v = ss_frame_find(f, SS_IN_ROOT, "eigenvalue");
+    if (n < 0 || (uint64_t)n > f->length[SS_DIM_K])
+        return ss_fail(error, "a count of %lld eigenvalues does not fit", (long long)n);
+    r->eigenvalue = ss_alloc((size_t)n, sizeof *r->eigenvalue);
+    if (!r->eigenvalue) return ss_fail(error, "no memory for a record");
+    r->n_eigenvalues = (size_t)n;
+    for (size_t k = 0; k < (size_t)n; k++) r->eigenvalue[k] = v ? ((const double *)v->data)[i * f->length[SS_DIM_K] + k] : (double)NAN;
     return 0;
 }
 
@@ -91,23 +103,15 @@ static int get_record(const ss_results_file *f, size_t i, ss_record *r, ss_error
         const ss_variable *v = &frame->variable[k];
         if (v->source != SS_FROM_FIELD) continue;
         size_t number = (size_t)(v->field - ss_record_fields(&n_fields));
-        if (f->variable[k] >= 0) get_field(v, i, r);
+        if (v->set >= 0) get_field(v, i, r);
         else r->absent[number / 64] |= (uint64_t)1 << (number % 64); /* an earlier program's file */
     }
     if (r->status < 0 || r->status >= SS_N_STATUS || r->stop_reason < 0 || r->stop_reason >= SS_N_STOP)
         return ss_fail(error, "row %zu: status %lld or stop_reason %lld is unknown", frame->first + i, (long long)r->status,
                        (long long)r->stop_reason);
     if (r->status == SS_PENDING) return 0;
-    int64_t n = count_of(f, offsetof(ss_row, n_eigenvalues), i);
-    if (n < 0 || (uint64_t)n > frame->n_eigenvalues)
-        return ss_fail(error, "row %zu: a count of %lld eigenvalues does not fit", frame->first + i, (long long)n);
-    r->eigenvalue = ss_alloc((size_t)n, sizeof *r->eigenvalue);
-    if (!r->eigenvalue) return ss_fail(error, "no memory for a record");
-    r->n_eigenvalues = (size_t)n;
-    if (n > 0) memcpy(r->eigenvalue, frame->eigenvalue + i * frame->n_eigenvalues, (size_t)n * sizeof *r->eigenvalue);
-    if (get_series(&frame->history, i, count_of(f, offsetof(ss_row, n_history), i), &r->history, error) ||
-        get_series(&frame->track, i, count_of(f, offsetof(ss_row, n_track), i), &r->track, error) ||
-        get_series(&frame->spectrum, i, count_of(f, SS_SPECTRUM_COUNT, i), &r->spectrum, error))
+    if (get_eigenvalues(frame, i, r, error) || get_series(frame, SS_DIM_EPOCH, i, &r->history, error) ||
+        get_series(frame, SS_DIM_CHECK, i, &r->track, error) || get_series(frame, SS_DIM_NODE, i, &r->spectrum, error))
         return ss_fail_in(error, "row %zu", frame->first + i);
     return 0;
 }
@@ -154,7 +158,7 @@ static int read_settings(import *m, const ss_results_file *f, size_t i, ss_error
     bool same = true;
     for (size_t k = 0; k < frame->n_variables; k++) {
         const ss_variable *v = &frame->variable[k];
-        if (v->source != SS_FROM_SETTING || v->is_axis || f->variable[k] < 0) continue;
+        if (v->source != SS_FROM_SETTING || v->is_axis || v->set < 0) continue;
         if (n == SS_MAX_SETTINGS) return ss_fail(error, "more than %d settings", SS_MAX_SETTINGS);
         if (v->cell != SS_CELL_TEXT) ss_frame_text(v, i, true, buffer, sizeof buffer);
         text[n] = ss_words_keep(&m->words, v->cell == SS_CELL_TEXT ? ((const char *const *)v->data)[i] : buffer);
@@ -231,32 +235,32 @@ int ss_import(ss_results_file *f, ss_entries *out, ss_error *error)
 
 typedef struct comparison { const ss_table *table; bool lags, *unshown; } comparison;
 
-/* What a file of this table does not show, because no job has asked for it (frame.c), as `true` per record field and column
- * of the track. */
-static int find_unshown(comparison *c, ss_error *error)
+/* What a file of this table does not show, because no job has asked for it (frame.c). */
+static int find_unshown(comparison *c, const ss_frame *f, ss_error *error)
 {
-    size_t n;
-    const ss_field *field = ss_record_fields(&n);
     ss_frame *wanted = ss_frame_of_table(c->table, error);
     if (!wanted) return -1;
-    c->unshown = ss_alloc(n + wanted->track.n_columns, sizeof *c->unshown);
-    for (size_t i = 0; c->unshown && i < n; i++) c->unshown[i] = field[i].key && !ss_frame_find(wanted, field[i].name);
-    for (size_t k = 0; c->unshown && k < wanted->track.n_columns; k++) c->unshown[n + k] = wanted->track.absent[k];
+    c->unshown = ss_alloc(f->n_variables, sizeof *c->unshown);
+    for (size_t k = 0; c->unshown && k < f->n_variables; k++) {
+        const ss_variable *v = &f->variable[k];
+        c->unshown[k] = v->field && v->field->key && !ss_frame_find(wanted, v->place, v->name);
+    }
     ss_frame_destroy(wanted);
-    return c->unshown ? 0 : ss_fail(error, "no memory for %zu columns", n);
+    return c->unshown ? 0 : ss_fail(error, "no memory for %zu columns", f->n_variables);
 }
 
-static void leave_out(const bool *unshown, ss_record *r)
+static void leave_out(const bool *unshown, const ss_frame *f, ss_record *r)
 {
-    size_t n;
-    const ss_field *field = ss_record_fields(&n);
     ss_record unknown;
     ss_record_init(&unknown);
-    for (size_t i = 0; i < n; i++)
-        if (unshown[i]) memcpy((char *)r + field[i].offset, (const char *)&unknown + field[i].offset,
-                               field[i].bytes ? field[i].bytes : sizeof(double));
-    for (size_t k = 0; k < r->track.n_rows * r->track.n_columns; k++)
-        if (unshown[n + k % r->track.n_columns]) r->track.value[k] = NAN;
+    for (size_t k = 0; k < f->n_variables; k++) {
+        const ss_variable *v = &f->variable[k];
+        if (unshown[k] && v->source == SS_FROM_FIELD)
+            memcpy((char *)r + v->field->offset, (const char *)&unknown + v->field->offset,
+                   v->field->bytes ? v->field->bytes : sizeof(double));
+        for (size_t i = 0; unshown[k] && v->source == SS_FROM_SERIES && i < r->track.n_rows; i++)
+            r->track.value[i * r->track.n_columns + v->column] = NAN;
+    }
     ss_record_finish(&unknown);
 }
 
@@ -276,7 +280,7 @@ static int compare_settings(const ss_table *t, const ss_row *row, const ss_resul
     ss_settings a, b;
     for (size_t k = 0; k < f->frame->n_variables; k++) {
         const ss_variable *v = &f->frame->variable[k];
-        const char *known = v->source == SS_FROM_SETTING && f->variable[k] >= 0 ? ss_table_value(t, row, v->name) : NULL;
+        const char *known = v->source == SS_FROM_SETTING && v->set >= 0 ? ss_table_value(t, row, v->name) : NULL;
         if (!known) continue;
         ss_frame_text(v, i, true, text, sizeof text);
         if (strncmp(text, known, sizeof text - 1) == 0) continue;
@@ -303,7 +307,7 @@ static int compare_row(void *ctx, const ss_results_file *f, size_t i, ss_error *
     if (rc == 0) rc = ss_table_record(c->table, &c->table->row[row], &known, error);
     bool older = c->lags && (in_file.status == SS_PENDING || strcmp(in_file.finished, known.finished) != 0);
     if (rc == 0 && !older) {
-        leave_out(c->unshown, &known);
+        leave_out(c->unshown, f->frame, &known);
         if (!ss_record_same(&in_file, &known)) rc = differ(&in_file, &known, at, error);
     }
     ss_record_finish(&in_file);
@@ -314,7 +318,7 @@ static int compare_row(void *ctx, const ss_results_file *f, size_t i, ss_error *
 int ss_import_compare(ss_results_file *f, const ss_table *t, bool lags, ss_error *error)
 {
     comparison c = {.table = t, .lags = lags};
-    int rc = find_unshown(&c, error);
+    int rc = find_unshown(&c, f->frame, error);
     if (rc == 0) rc = each_row(f, compare_row, &c, error);
     ss_free(c.unshown);
     return rc;

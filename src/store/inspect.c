@@ -158,7 +158,7 @@ static ss_state read_contents(ss_part *part, const char *path)
     if (!f) return state;
     part->n_rows = f->n;
     part->has_uuid = ss_uuid_parse(f->uuid, part->uuid) == 0;
-    int rc = find_entries(part, f->file, &part->why);
+    int rc = find_entries(part, f->place[SS_IN_ROOT], &part->why);
     if (rc == 0) rc = import_columns(part, f, &part->why);
     else if (rc > 0) rc = part->sealed ? 0 : check_unsealed(part, f, &part->why);
     ss_results_file_close(f);

@@ -28,9 +28,6 @@ enum { SS_SCHEMA_VERSION = 1 };
 typedef struct ss_results_head { unsigned char uuid[SS_UUID_BYTES]; uint64_t journal_bytes; } ss_results_head; /* of the journal beside it */
 /* carry: the file that is there has objects of others, which go over (carry.h). */
 int ss_results_write(const char *path, const ss_table *t, const ss_results_head *head, bool carry, ss_error *error);
-/* Names within their group: in `history` a track's columns are told apart from the epochs' by "track_". */
-void ss_series_name(const ss_frame *f, const ss_matrices *m, size_t column, char out[64]);
-
 /* target.c: what of an existing file is others', open until closed. */
 typedef struct ss_results_others { hid_t file; ss_carry *list; } ss_results_others;
 int ss_results_carry(const char *path, const ss_table *t, ss_results_others *o, ss_error *error);
@@ -38,13 +35,11 @@ void ss_results_others_close(ss_results_others *o);
 
 /* results_file.c: an existing file, checked before anything of it is believed. */
 typedef struct ss_results_file {
-    hid_t file, group, density;   /* the groups history and spectrum, -1 where there is none */
+    hid_t place[SS_N_PLACES];     /* the file itself, and its groups; -1: there is none */
     size_t n;                     /* rows */
     uint32_t n_axes; char *axes_text; const char *axis[SS_MAX_FILE_AXES];
     char *created, *updated, *uuid, *info[SS_N_INFO];
     ss_frame *frame;
-    hid_t *variable;              /* (frame->n_variables) -1: not in this file */
-    hid_t history[SS_MAX_SERIES_FIELDS], track[SS_MAX_SERIES_FIELDS], spectrum[SS_MAX_SERIES_FIELDS], eigenvalue;
 } ss_results_file;
 /* fd: an HDF5 file whose seal fits, or has none. Where it cannot be opened *state says of what kind it is: DAMAGED, FOREIGN or NEWER (inspect.h). */
 ss_results_file *ss_results_file_open(int fd, const char *path, ss_state *state, ss_error *error);
@@ -52,6 +47,8 @@ void ss_results_file_close(ss_results_file *f);
 /* Rows into the frame, which has been allocated. Texts live until the next call. */
 int ss_results_file_read(ss_results_file *f, size_t first, size_t n, ss_error *error);
 
+/* A cell's type, in the file or in memory; to be closed. */
+hid_t ss_cell_type(ss_cell cell, bool in_file);
 int ss_uuid_parse(const char *text, unsigned char uuid[SS_UUID_BYTES]); /* -1: none */
 void ss_uuid_format(const unsigned char uuid[SS_UUID_BYTES], char out[2 * SS_UUID_BYTES + 1]);
 

@@ -90,8 +90,8 @@ static double age_s(const char *finished, time_t now)
 
 static int fill_rows(ss_results *r, const ss_frame *f, ss_error *error)
 {
-    const ss_variable *status = ss_frame_find(f, "status"), *end = ss_frame_find(f, "finished");
-    const char *const *id = ss_frame_find(f, "id")->data;
+    const ss_variable *status = ss_frame_find(f, SS_IN_ROOT, "status"), *end = ss_frame_find(f, SS_IN_ROOT, "finished");
+    const char *const *id = ss_frame_find(f, SS_IN_ROOT, "id")->data;
     time_t now = time(NULL);
     r->words = ss_alloc(1, sizeof(ss_words));
     r->status = ss_alloc(r->n, sizeof *r->status);
@@ -124,7 +124,7 @@ static int fill_columns(ss_results *r, const ss_frame *f, ss_error *error)
     if (!r->column) return ss_fail(error, "no memory for the columns");
     for (size_t i = 0; i < f->n_variables; i++) {
         const ss_variable *v = &f->variable[i];
-        if (v->source == SS_FROM_ID || v->source == SS_FROM_COUNT) continue;
+        if (v->source != SS_FROM_FIELD && v->source != SS_FROM_SETTING) continue;
         if (fill_column(r, &r->column[r->n_columns++], v, error)) return -1;
     }
     return 0;
@@ -161,7 +161,7 @@ static int fill(ss_results *r, const ss_table *t, ss_error *error)
     int rc = ss_frame_allocate(f, r->n, false, error) || ss_frame_fill(f, t, 0, r->n, error) || fill_columns(r, f, error) ? -1 : 0;
     if (rc == 0) {
         const char *updated = newest->info[SS_INFO_TIME]; /* ISO times of one zone sort as texts */
-        const ss_variable *end = ss_frame_find(f, "finished");
+        const ss_variable *end = ss_frame_find(f, SS_IN_ROOT, "finished");
         for (size_t i = 0; end && i < r->n; i++)
             if (strcmp(((const char *const *)end->data)[i], updated) > 0) updated = ((const char *const *)end->data)[i];
         const char *head[5] = {newest->info[SS_INFO_JOB_TEXT], first->info[SS_INFO_TIME], updated,

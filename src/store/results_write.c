@@ -8,35 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STRETCH_BYTES = 1 << 20, MAX_STRETCH = 8192, LARGE_BYTES = 64 * 1024, MAX_CHUNK_ROW = 131072 };
+enum { STRETCH_BYTES = 1 << 20, LARGE_BYTES = 64 * 1024, MAX_CHUNK_ROW = 131072 };
 
 typedef struct writer {
     ss_h5_out out;
     ss_frame *frame;
     const ss_table *table;
-    hid_t group, density;         /* history, spectrum */
-    hid_t point, k, epoch, check, node; /* dimension scales */
-    hid_t *variable;              /* (frame->n_variables) */
-    hid_t history[SS_MAX_SERIES_FIELDS], track[SS_MAX_SERIES_FIELDS], spectrum[SS_MAX_SERIES_FIELDS], eigenvalue;
+    hid_t place[SS_N_PLACES], scale[SS_N_DIMS]; /* the file itself and its groups; dimension scales */
 } writer;
-
-void ss_series_name(const ss_frame *f, const ss_matrices *m, size_t column, char out[64])
-{
-    const char *name = m->field[column].name;
-    /* `epoch` is the dimension; the column of that name gets the record's name for the same thing. */
-    if (m == &f->history && strcmp(name, "epoch") == 0) name = "epochs";
-    snprintf(out, 64, "%s%s", m == &f->track ? "track_" : "", name);
-}
-
-static hid_t cell_type(ss_cell cell, bool in_file)
-{
-    switch (cell) {
-    case SS_CELL_INT8: return H5Tcopy(in_file ? H5T_STD_I8LE : H5T_NATIVE_INT8);
-    case SS_CELL_INT64: return H5Tcopy(in_file ? H5T_STD_I64LE : H5T_NATIVE_INT64);
-    case SS_CELL_REAL: return H5Tcopy(in_file ? H5T_IEEE_F64LE : H5T_NATIVE_DOUBLE);
-    default: return ss_h5_text_type();
-    }
-}
 
 /* ---- making datasets -------------------------------------------------------------------------------------------- */
 
@@ -62,14 +41,14 @@ static int make_dataset(hid_t at, const char *name, ss_cell cell, int rank, cons
 {
     int rc = -1;
     hid_t type = -1, memory = -1, space = -1, plan = -1;
-    H5_TRY(type = cell_type(cell, true));
+    H5_TRY(type = ss_cell_type(cell, true));
     H5_TRY(space = H5Screate_simple(rank, dim, NULL));
     H5_TRY(plan = H5Pcreate(H5P_DATASET_CREATE));
     H5_TRY(H5Pset_obj_track_times(plan, 0)); /* equal contents, equal bytes */
     H5_TRY(H5Pset_attr_creation_order(plan, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED));
-    H5_TRY(memory = cell_type(cell, false));
+    H5_TRY(memory = ss_cell_type(cell, false));
     if (fill) H5_TRY(H5Pset_fill_value(plan, memory, fill));
-    if (cell != SS_CELL_TEXT && set_chunks(plan, rank, dim, stretch, ss_cell_bytes(cell), error)) goto done;
+    if (cell != SS_CELL_TEXT && set_chunks(plan, rank, dim, stretch, H5Tget_size(type), error)) goto done;
     H5_TRY(*set = H5Dcreate2(at, name, type, space, H5P_DEFAULT, plan, H5P_DEFAULT));
     if (fill && ss_h5_put_number(*set, "_FillValue", memory, 1, fill, error)) goto done;
     rc = 0;
@@ -87,21 +66,23 @@ static int put_words(hid_t set, const char *text, const char *unit, ss_error *er
 }
 
 /* A dimension and its coordinate: first, first+1, ... */
-static int make_scale(hid_t at, const char *name, size_t n, int64_t first, const char *text, hid_t *set, ss_error *error)
+static int make_scale(writer *w, ss_dim dim, ss_error *error)
 {
     int rc = -1;
-    hsize_t dim = n;
+    const ss_dimension *d = &ss_dimensions[dim];
+    size_t n = dim == SS_DIM_POINT ? w->table->n_rows : w->frame->length[dim];
+    hsize_t length = n;
+    hid_t *set = &w->scale[dim];
     int64_t *value = ss_alloc(n, sizeof *value);
     if (!value) {
         ss_fail(error, "no memory for a dimension of %zu", n);
         goto done;
     }
-    for (size_t i = 0; i < n; i++) value[i] = first + (int64_t)i;
-    if (make_dataset(at, name, SS_CELL_INT64, 1, &dim, MAX_STRETCH, NULL, set, error)) goto done;
-    H5_TRY(H5DSset_scale(*set, name));
+    for (size_t i = 0; i < n; i++) value[i] = d->first + (int64_t)i;
+    if (make_dataset(w->place[d->place], d->name, SS_CELL_INT64, 1, &length, w->frame->capacity, NULL, set, error)) goto done;
+    H5_TRY(H5DSset_scale(*set, d->name));
     H5_TRY(H5Dwrite(*set, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, value));
-    if (put_words(*set, text, "", error)) goto done;
-    rc = 0;
+    rc = put_words(*set, d->text, "", error);
 done:
     ss_free(value);
     return rc;
@@ -133,49 +114,22 @@ static int put_meanings(hid_t set, const ss_variable *v, ss_error *error)
     return 0;
 }
 
-static int make_variable(writer *w, size_t i, ss_error *error)
+static int make_variable(const writer *w, ss_variable *v, ss_error *error)
 {
     static const double nan_fill = NAN;
     static const int64_t int_fill = SS_FILL_INT;
-    const ss_variable *v = &w->frame->variable[i];
     const void *fill = NULL;
+    bool series = v->source == SS_FROM_SERIES;
+    hsize_t dim[2] = {w->table->n_rows, w->frame->length[v->dim]};
+    int rc = -1;
     if (v->cell == SS_CELL_REAL) fill = &nan_fill;
     if (v->cell == SS_CELL_INT64 && v->source == SS_FROM_FIELD) fill = &int_fill;
-    hsize_t dim = w->table->n_rows;
-    hid_t *set = &w->variable[i];
-    hid_t at = v->place == SS_IN_HISTORY ? w->group : v->place == SS_IN_SPECTRUM ? w->density : w->out.file;
-    int rc = -1;
-    if (make_dataset(at, v->name, v->cell, 1, &dim, w->frame->capacity, fill, set, error)) goto done;
-    H5_TRY(H5DSattach_scale(*set, w->point, 0));
-    if (put_words(*set, v->text, v->unit, error) || put_meanings(*set, v, error)) goto done;
-    rc = 0;
+    if (make_dataset(w->place[v->place], v->name, v->cell, series ? 2 : 1, dim, w->frame->capacity, fill, &v->set, error)) goto done;
+    H5_TRY(H5DSattach_scale(v->set, w->scale[SS_DIM_POINT], 0));
+    if (series) H5_TRY(H5DSattach_scale(v->set, w->scale[v->dim], 1));
+    rc = put_words(v->set, v->text, v->unit, error) || put_meanings(v->set, v, error) ? -1 : 0;
 done:
     return rc ? ss_fail_in(error, "%s", v->name) : 0;
-}
-
-static int make_matrix(writer *w, hid_t at, const char *name, size_t n_columns, hid_t scale, const char *text,
-                       const char *unit, hid_t *set, ss_error *error)
-{
-    static const double nan_fill = NAN;
-    hsize_t dim[2] = {w->table->n_rows, n_columns};
-    int rc = -1;
-    if (make_dataset(at, name, SS_CELL_REAL, 2, dim, w->frame->capacity, &nan_fill, set, error)) goto done;
-    H5_TRY(H5DSattach_scale(*set, w->point, 0));
-    H5_TRY(H5DSattach_scale(*set, scale, 1));
-    rc = put_words(*set, text, unit, error);
-done:
-    return rc ? ss_fail_in(error, "%s", name) : 0;
-}
-
-static int make_series(writer *w, hid_t at, const ss_matrices *m, hid_t scale, hid_t *set, ss_error *error)
-{
-    char name[64];
-    for (size_t c = 0; c < m->n_columns; c++) {
-        if (m->absent[c]) continue;
-        ss_series_name(w->frame, m, c, name);
-        if (make_matrix(w, at, name, m->n_rows, scale, m->field[c].text, m->field[c].unit, &set[c], error)) return -1;
-    }
-    return 0;
 }
 
 static int make_group(const writer *w, const char *name, hid_t *group, ss_error *error)
@@ -193,49 +147,18 @@ done:
     return rc;
 }
 
-static int make_counts(writer *w, ss_place place, ss_error *error)
-{
-    for (size_t i = 0; i < w->frame->n_variables; i++)
-        if (w->frame->variable[i].place == place && make_variable(w, i, error)) return -1;
-    return 0;
-}
-
-static int make_history(writer *w, ss_error *error)
+/* Root, history, spectrum: in each its dimensions, then its variables. */
+static int make_place(writer *w, ss_place place, ss_error *error)
 {
     const ss_frame *f = w->frame;
-    if (make_group(w, "history", &w->group, error) ||
-        make_scale(w->group, "epoch", f->history.n_rows, 1,
-                   "number of the evaluation; the epochs completed by then are in `epochs`", &w->epoch, error) ||
-        make_scale(w->group, "check", f->track.n_rows, 1, "measurement of lambda_max during training", &w->check, error))
-        return -1;
-    if (make_counts(w, SS_IN_HISTORY, error)) return -1;
-    if (make_series(w, w->group, &f->history, w->epoch, w->history, error)) return -1;
-    return make_series(w, w->group, &f->track, w->check, w->track, error);
-}
-
-static int make_spectrum(writer *w, ss_error *error)
-{
-    const ss_matrices *m = &w->frame->spectrum;
-    if (m->n_rows == 0) return 0;
-    if (make_group(w, "spectrum", &w->density, error) ||
-        make_scale(w->density, "node", m->n_rows, 1, "number of the node, probe after probe", &w->node, error))
-        return -1;
-    if (make_counts(w, SS_IN_SPECTRUM, error)) return -1;
-    return make_series(w, w->density, m, w->node, w->spectrum, error);
-}
-
-static int make_file(writer *w, ss_error *error)
-{
-    ss_frame *f = w->frame;
-    if (make_scale(w->out.file, "point", w->table->n_rows, 0, "row of this file; a point keeps its row", &w->point, error) ||
-        make_scale(w->out.file, "k", f->n_eigenvalues, 1, "rank of the eigenvalue, 1 is the largest", &w->k, error))
-        return -1;
+    if (place == SS_IN_SPECTRUM && f->length[SS_DIM_NODE] == 0) return 0;
+    if (place == SS_IN_ROOT) w->place[place] = w->out.file;
+    else if (make_group(w, ss_place_name[place], &w->place[place], error)) return -1;
+    for (int dim = 0; dim < SS_N_DIMS; dim++)
+        if (ss_dimensions[dim].place == place && make_scale(w, (ss_dim)dim, error)) return -1;
     for (size_t i = 0; i < f->n_variables; i++)
-        if (f->variable[i].place == SS_IN_ROOT && make_variable(w, i, error)) return -1;
-    if (make_matrix(w, w->out.file, "eigenvalue", f->n_eigenvalues, w->k,
-                    "largest eigenvalues of the Hessian of the training loss, descending", "1", &w->eigenvalue, error))
-        return -1;
-    return make_history(w, error) ? -1 : make_spectrum(w, error);
+        if (f->variable[i].place == place && make_variable(w, &f->variable[i], error)) return -1;
+    return 0;
 }
 
 /* ---- attributes of the whole ------------------------------------------------------------------------------------ */
@@ -266,43 +189,17 @@ static int put_attributes(const writer *w, const ss_results_head *h, ss_error *e
 
 /* ---- rows ------------------------------------------------------------------------------------------------------- */
 
-/* Rows [first, first+n) of a dataset with `columns` cells per row (0: rank 1). */
-static int write_rows(hid_t set, ss_cell cell, size_t first, size_t n, size_t columns, const void *data, ss_error *error)
-{
-    int rc = -1, rank = columns ? 2 : 1;
-    hid_t type = -1, space = -1, memory = -1;
-    hsize_t start[2] = {first, 0}, count[2] = {n, columns};
-    H5_TRY(type = cell_type(cell, false));
-    H5_TRY(space = H5Dget_space(set));
-    H5_TRY(H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL));
-    H5_TRY(memory = H5Screate_simple(rank, count, NULL));
-    H5_TRY(H5Dwrite(set, type, memory, space, H5P_DEFAULT, data));
-    rc = 0;
-done:
-    ss_h5_close(&memory);
-    ss_h5_close(&space);
-    ss_h5_close(&type);
-    return rc;
-}
-
-static int write_matrices(const ss_matrices *m, const hid_t *set, size_t first, size_t n, ss_error *error)
-{
-    for (size_t c = 0; c < m->n_columns && m->n_rows > 0; c++)
-        if (!m->absent[c] && write_rows(set[c], SS_CELL_REAL, first, n, m->n_rows, m->value[c], error)) return -1;
-    return 0;
-}
-
 static int write_stretch(const writer *w, ss_error *error)
 {
     const ss_frame *f = w->frame;
-    for (size_t i = 0; i < f->n_variables; i++)
-        if (write_rows(w->variable[i], f->variable[i].cell, f->first, f->n, 0, f->variable[i].data, error))
-            return ss_fail_in(error, "%s", f->variable[i].name);
-    if (write_rows(w->eigenvalue, SS_CELL_REAL, f->first, f->n, f->n_eigenvalues, f->eigenvalue, error) ||
-        write_matrices(&f->history, w->history, f->first, f->n, error) ||
-        write_matrices(&f->track, w->track, f->first, f->n, error) ||
-        write_matrices(&f->spectrum, w->spectrum, f->first, f->n, error))
-        return -1;
+    for (size_t i = 0; i < f->n_variables; i++) {
+        const ss_variable *v = &f->variable[i];
+        hid_t type = ss_cell_type(v->cell, false);
+        size_t columns = v->source == SS_FROM_SERIES ? f->length[v->dim] : 0;
+        int rc = ss_h5_rows(v->set, SS_H5_WRITE, type, H5P_DEFAULT, f->first, f->n, columns, v->data, error);
+        ss_h5_close(&type);
+        if (rc) return ss_fail_in(error, "%s", v->name);
+    }
     return ss_h5_out_check(&w->out, error);
 }
 
@@ -316,40 +213,21 @@ static int write_all_rows(writer *w, ss_error *error)
     return 0;
 }
 
-static void close_sets(writer *w)
-{
-    for (size_t i = 0; w->variable && w->frame && i < w->frame->n_variables; i++) ss_h5_close(&w->variable[i]);
-    for (size_t c = 0; c < SS_MAX_SERIES_FIELDS; c++) {
-        ss_h5_close(&w->history[c]);
-        ss_h5_close(&w->track[c]);
-        ss_h5_close(&w->spectrum[c]);
-    }
-    ss_h5_close(&w->eigenvalue);
-    ss_h5_close(&w->node);
-    ss_h5_close(&w->check);
-    ss_h5_close(&w->epoch);
-    ss_h5_close(&w->k);
-    ss_h5_close(&w->point);
-    ss_h5_close(&w->group);
-    ss_h5_close(&w->density);
-}
-
 static int prepare(writer *w, const ss_table *t, ss_error *error)
 {
-    *w = (writer){.group = -1, .density = -1, .point = -1, .k = -1, .epoch = -1, .check = -1, .node = -1, .eigenvalue = -1,
-                  .table = t};
-    w->out = (ss_h5_out){.file = -1, .fd = -1};
-    for (size_t c = 0; c < SS_MAX_SERIES_FIELDS; c++) w->history[c] = w->track[c] = w->spectrum[c] = -1;
+    *w = (writer){.out = {.file = -1, .fd = -1}, .table = t};
+    for (int p = 0; p < SS_N_PLACES; p++) w->place[p] = -1;
+    for (int dim = 0; dim < SS_N_DIMS; dim++) w->scale[dim] = -1;
     w->frame = ss_frame_of_table(t, error);
     if (!w->frame || ss_frame_fit_spectra(w->frame, t, error)) return -1;
-    w->variable = ss_alloc(w->frame->n_variables, sizeof *w->variable);
-    if (!w->variable) return ss_fail(error, "no memory for the results' columns");
-    for (size_t i = 0; i < w->frame->n_variables; i++) w->variable[i] = -1;
-    size_t stretch = STRETCH_BYTES / ss_frame_row_bytes(w->frame);
-    if (stretch < 1) stretch = 1;
-    if (stretch > MAX_STRETCH) stretch = MAX_STRETCH;
-    if (stretch > t->n_rows) stretch = t->n_rows;
-    return ss_frame_allocate(w->frame, stretch, true, error);
+    return ss_frame_allocate(w->frame, ss_frame_stretch(w->frame, STRETCH_BYTES, t->n_rows), true, error);
+}
+
+static void finish(writer *w)
+{
+    ss_frame_destroy(w->frame);
+    for (int dim = 0; dim < SS_N_DIMS; dim++) ss_h5_close(&w->scale[dim]);
+    for (int p = SS_IN_HISTORY; p < SS_N_PLACES; p++) ss_h5_close(&w->place[p]);
 }
 
 /* ---- the entries ------------------------------------------------------------------------------------------------ */
@@ -358,20 +236,12 @@ typedef struct entries_out { hid_t set; ss_bytes buffer; hsize_t at; } entries_o
 
 static int flush_entries(entries_out *out, ss_error *error)
 {
-    int rc = -1;
-    hid_t space = -1, memory = -1;
-    hsize_t count = out->buffer.n;
-    H5_TRY(space = H5Dget_space(out->set));
-    H5_TRY(H5Sselect_hyperslab(space, H5S_SELECT_SET, &out->at, NULL, &count, NULL));
-    H5_TRY(memory = H5Screate_simple(1, &count, NULL));
-    H5_TRY(H5Dwrite(out->set, H5T_NATIVE_UCHAR, memory, space, H5P_DEFAULT, out->buffer.p));
-    out->at += count;
+    size_t n = out->buffer.n;
+    if (n == 0) return 0;
+    if (ss_h5_rows(out->set, SS_H5_WRITE, H5T_NATIVE_UCHAR, H5P_DEFAULT, out->at, n, 0, out->buffer.p, error)) return -1;
+    out->at += n;
     out->buffer.n = 0;
-    rc = 0;
-done:
-    ss_h5_close(&memory);
-    ss_h5_close(&space);
-    return rc;
+    return 0;
 }
 
 static int put_entry(void *ctx, const ss_bytes *framed, ss_error *error)
@@ -398,7 +268,7 @@ static int write_entries(const writer *w, ss_error *error)
     H5_TRY(out.set = H5Dcreate2(group, "entries", H5T_STD_U8LE, space, H5P_DEFAULT, plan, H5P_DEFAULT));
     H5_TRY(H5DSset_scale(out.set, "entries"));
     if (put_words(out.set, "the sweep's journal entries, from which everything else in this file is made", "", error) ||
-        ss_table_emit(w->table, put_entry, &out, error) || (out.buffer.n && flush_entries(&out, error)))
+        ss_table_emit(w->table, put_entry, &out, error) || flush_entries(&out, error))
         goto done;
     rc = out.at == dim ? 0 : ss_fail(error, "the sweep's entries have changed while they were written");
 done:
@@ -412,7 +282,10 @@ done:
 
 static int write_contents(writer *w, const ss_results_head *head, ss_error *error)
 {
-    return put_attributes(w, head, error) || make_file(w, error) || write_all_rows(w, error) || write_entries(w, error) ? -1 : 0;
+    if (put_attributes(w, head, error)) return -1;
+    for (int place = 0; place < SS_N_PLACES; place++)
+        if (make_place(w, (ss_place)place, error)) return -1;
+    return write_all_rows(w, error) || write_entries(w, error) ? -1 : 0;
 }
 
 static int carry_others(const writer *w, const char *path, ss_error *error)
@@ -435,10 +308,8 @@ int ss_results_write(const char *path, const ss_table *t, const ss_results_head 
         ss_h5_out_check(&w.out, error); /* if the disk is full, that is the cause of whatever HDF5 says */
         rc = -1;
     }
-    close_sets(&w);
+    finish(&w);
     if (rc == 0) rc = ss_h5_out_commit(&w.out, error);
     ss_h5_out_abandon(&w.out);
-    ss_free(w.variable);
-    ss_frame_destroy(w.frame);
     return rc ? ss_fail_in(error, "%s", path) : 0;
 }

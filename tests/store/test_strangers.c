@@ -237,7 +237,7 @@ static void test_axes(void)
         {"learning_rate id", "attribute axes names id"},
         {"learning_rate history/../id", "is a path, not a name"},
         {"learning_rate .", "is a path, not a name"},
-        {"learning_rate eigenvalue", "eigenvalue does not have the type"},
+        {"learning_rate eigenvalue", "attribute axes names eigenvalue, which is no setting"},
     };
     begin_strangers(small);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
