@@ -54,8 +54,8 @@ begin() { # SCENARIO - makes s; sets $once, the command, and the file `before`
     [ "$1" != repair ] || cp records before
     snapshot >untouched
 }
-sentence() { # ACTION - what the failing call's errno reads like
-    case $1 in EIO) echo 'Input/output error' ;; ENOSPC) echo 'No space left on device' ;; esac
+sentence() { # ACTION - what the failing call's errno reads like; below HDF5 it is not known
+    case $1 in EIO) echo 'Input/output error\|driver read request failed' ;; ENOSPC) echo 'No space left on device' ;; esac
 }
 judge() { # SCENARIO RULE - after the faulty command
     action=$(echo "$2" | cut -d : -f 2)
