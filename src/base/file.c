@@ -99,14 +99,25 @@ static int folder_of(const char *path, char out[SS_PATH_BYTES], ss_error *error)
     return 0;
 }
 
-int ss_folder_sync(const char *path, ss_error *error)
+/* Some file systems cannot sync a folder (EINVAL): then a rename is as durable as they make it. */
+static int sync_folder(int fd)
+{
+    return fsync(fd) && errno != EINVAL ? -1 : 0;
+}
+
+static int open_folder(const char *path, ss_error *error)
 {
     char folder[SS_PATH_BYTES];
     if (folder_of(path, folder, error)) return -1;
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return ss_fail(error, "%s: %s", folder, strerror(errno));
-    /* Some file systems cannot sync a folder (EINVAL): then the rename is as durable as they make it. */
-    int rc = fsync(fd) && errno != EINVAL ? ss_fail(error, "%s: fsync: %s", folder, strerror(errno)) : 0;
+    return fd < 0 ? ss_fail(error, "%s: %s", folder, strerror(errno)) : fd;
+}
+
+int ss_folder_sync(const char *path, ss_error *error)
+{
+    int fd = open_folder(path, error);
+    if (fd < 0) return -1;
+    int rc = sync_folder(fd) ? ss_fail(error, "%s: its folder cannot be synced: %s", path, strerror(errno)) : 0;
     close(fd);
     return rc;
 }
@@ -148,8 +159,9 @@ int ss_folder_make(const char *path, ss_error *error)
     for (size_t n = 0; (n = next_folder(path, n)) != 0;) {
         memcpy(folder, path, n);
         folder[n] = '\0';
-        if (mkdir(folder, 0777) == 0 || errno == EEXIST) continue;
-        ss_fail(error, "%s: cannot create the folder: %s", folder, strerror(errno));
+        int made = mkdir(folder, 0777);
+        if (made ? errno == EEXIST : ss_folder_sync(folder, error) == 0) continue;
+        if (made) ss_fail(error, "%s: cannot create the folder: %s", folder, strerror(errno));
         ss_folder_unmake(path, from);
         return -1;
     }
@@ -209,9 +221,19 @@ static int fail_step(const ss_replacement *r, const char *what, ss_error *error)
     return ss_fail(error, "%s: %s: %s", r->path, what, strerror(errno));
 }
 
+/* What has its name is done: a folder that cannot be synced afterwards leaves the old file or the new one after a power failure. */
+static void sync_name(const ss_replacement *r, int folder)
+{
+    if (sync_folder(folder))
+        ss_log(SS_LOG_WARNING, "%s: its folder cannot be synced: %s; a power failure may still undo the last change", r->path,
+               strerror(errno));
+}
+
 int ss_replacement_commit(ss_replacement *r, bool new_only, bool keep_open, ss_error *error)
 {
-    int rc = fsync(r->fd) ? fail_step(r, "fsync", error) : 0, cause = errno;
+    int folder = open_folder(r->path, error), cause = errno;
+    int rc = folder < 0 ? -1 : 0;
+    if (rc == 0 && fsync(r->fd)) rc = fail_step(r, "fsync", error), cause = errno;
     if (rc == 0 && !keep_open) {
         int fd = r->fd;
         r->fd = -1;
@@ -222,13 +244,12 @@ int ss_replacement_commit(ss_replacement *r, bool new_only, bool keep_open, ss_e
         cause = errno;
         rc = fail_step(r, new_only ? "cannot be made" : "cannot be replaced", error);
     }
-    if (rc) {
-        ss_replacement_abandon(r);
-        errno = cause;
-        return -1;
-    }
+    if (rc) ss_replacement_abandon(r);
     r->temporary[0] = '\0';
-    return ss_folder_sync(r->path, error);
+    if (rc == 0) sync_name(r, folder);
+    if (folder >= 0) close(folder);
+    errno = cause;
+    return rc;
 }
 
 void ss_replacement_abandon(ss_replacement *r)
@@ -294,7 +315,11 @@ static int kept_name(const char *path, int k, char out[SS_PATH_BYTES], ss_error 
 int ss_file_keep(const char *path, char kept[SS_PATH_BYTES], ss_error *error)
 {
     for (int k = 1; kept_name(path, k, kept, error) == 0; k++) {
-        if (link(path, kept) == 0 || (errno != EEXIST && rename_new(path, kept) == 0)) return ss_folder_sync(path, error);
+        if (link(path, kept) == 0 || (errno != EEXIST && rename_new(path, kept) == 0)) {
+            if (ss_folder_sync(path, error) == 0) return 0;
+            ss_file_unkeep(path, kept);
+            return -1;
+        }
         if (errno != EEXIST) return ss_fail(error, "%s: cannot be kept as %s: %s", path, kept, strerror(errno));
     }
     return -1;

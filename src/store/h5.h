@@ -32,7 +32,8 @@ void ss_h5_out_abandon(ss_h5_out *out);  /* the file at `path` stays as it was; 
 /* A file of ours ends in a checksum of itself, which HDF5 does not see (it lies behind the end that HDF5 knows): HDF5 1.10
  * crashes on some damaged files, so damage is to be found before it looks. Files without one, as from h5py, are fine. */
 int ss_h5_seal(int fd, ss_error *error);
-int ss_h5_check_seal(int fd, uint64_t n_bytes, ss_error *error); /* 1: it fits, 0: there is none, -1 */
+int ss_h5_check_seal(int fd, uint64_t n_bytes, ss_error *error); /* 1: it fits, 0: there is none, -1: it does not fit,
+                                                                      -2: the file cannot be read */
 
 /* ---- attributes and strings ------------------------------------------------------------------------------------------ */
 hid_t ss_h5_text_type(void);             /* variable-length UTF-8; to be closed */
@@ -48,6 +49,9 @@ int ss_h5_open(const char *path, hid_t *file, ss_error *error);
 /* Rows [first, first + n) of a dataset of `columns` cells each (0: it has one dimension), from or into `data`. */
 typedef enum ss_h5_way { SS_H5_READ, SS_H5_WRITE } ss_h5_way;
 int ss_h5_rows(hid_t set, ss_h5_way way, hid_t type, hid_t plan, size_t first, size_t n, size_t columns, void *data, ss_error *error);
+/* HDF5 1.10 crashes on some files that are made to harm, hangs on others and takes as much memory as they say: `read` reads the file
+ * in a process of its own first. -1 and a sentence where that process did not come back; what it found is found again here. */
+int ss_h5_survives(const char *path, uint64_t n_bytes, void (*read)(void *ctx), void *ctx, ss_error *error);
 int ss_h5_copy_bytes(hid_t set, int fd, uint64_t *n, ss_error *error); /* a dataset of one row of bytes, into a file */
 
 /* ---- h5_strict.c: what a file holds that may be a stranger's ---------------------------------------------------------- */

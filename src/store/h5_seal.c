@@ -47,12 +47,13 @@ int ss_h5_check_seal(int fd, uint64_t n_bytes, ss_error *error)
 {
     unsigned char seal[SEAL_BYTES];
     uint32_t crc = 0;
-    if (n_bytes <= SEAL_BYTES || ss_file_read_at(fd, seal, sizeof seal, n_bytes - SEAL_BYTES) != SEAL_BYTES ||
-        memcmp(seal, magic, sizeof magic) != 0)
-        return 0;
+    if (n_bytes <= SEAL_BYTES) return 0;
+    if (ss_file_read_at(fd, seal, sizeof seal, n_bytes - SEAL_BYTES) != SEAL_BYTES)
+        return ss_fail(error, "cannot be read: %s", strerror(errno)), -2;
+    if (memcmp(seal, magic, sizeof magic) != 0) return 0;
     uint64_t n = ss_bytes_get_u32(seal + SIZE_AT) | (uint64_t)ss_bytes_get_u32(seal + SIZE_AT + 4) << 32;
     bool whole = n == n_bytes - SEAL_BYTES;
-    if (whole && checksum(fd, n, &crc, error)) return -1;
+    if (whole && checksum(fd, n, &crc, error)) return -2;
     if (whole && crc == ss_bytes_get_u32(seal + CRC_AT)) return 1;
     return ss_fail(error, "is damaged: its contents do not have the checksum they were written with");
 }

@@ -57,6 +57,10 @@ static ss_state read_header(ss_part *part, const char *path)
                 SS_JOURNAL_VERSION);
         return SS_NEWER;
     }
+    if (ours < 0) {
+        ss_fail(&part->why, "%s: cannot be read: %s", path, strerror(errno));
+        return SS_UNREADABLE;
+    }
     part->has_uuid = ours && !damaged;
     part->entries.first = part->has_uuid ? SS_JOURNAL_HEADER_BYTES : 0; /* else wherever an entry is found */
     if (part->has_uuid) return SS_WHOLE;
@@ -151,7 +155,7 @@ static int import_columns(ss_part *part, ss_results_file *f, ss_error *error)
     return 0;
 }
 
-static ss_state read_contents(ss_part *part, const char *path)
+static ss_state read_here(ss_part *part, const char *path)
 {
     ss_state state;
     ss_results_file *f = ss_results_file_open(part->entries.fd, path, &state, &part->why);
@@ -163,6 +167,21 @@ static ss_state read_contents(ss_part *part, const char *path)
     else if (rc > 0) rc = part->sealed ? 0 : check_unsealed(part, f, &part->why);
     ss_results_file_close(f);
     return rc ? SS_DAMAGED : SS_WHOLE;
+}
+
+static void read_there(void *ctx)
+{
+    ss_part *part = ctx;
+    char path[SS_PATH_BYTES];
+    strcpy(path, part->entries.path);
+    if (read_here(part, path) == SS_WHOLE) ss_results_others_probe(path);
+}
+
+static ss_state read_contents(ss_part *part, const char *path)
+{
+    ss_part copy = *part;         /* its descriptors are the other process's own */
+    if (ss_h5_survives(path, part->entries.end, read_there, &copy, &part->why)) return SS_DAMAGED;
+    return read_here(part, path);
 }
 
 static void inspect_file(ss_inspection *in)
@@ -178,7 +197,7 @@ static void inspect_file(ss_inspection *in)
     part->sealed = sealed == 1;
     if (sealed < 0) {
         ss_fail_in(&part->why, "%s", in->path);
-        part->state = SS_DAMAGED;
+        part->state = sealed == -1 ? SS_DAMAGED : SS_UNREADABLE;
     } else if (!is_hdf5) {
         ss_fail(&part->why, "%s: is not an HDF5 file (%llu bytes), so it is no results file of sharpsweep", in->path,
                 (unsigned long long)part->entries.end);

@@ -29,7 +29,8 @@ int ss_journal_header(int fd, uint32_t *version, unsigned char uuid[SS_UUID_BYTE
 {
     unsigned char h[SS_JOURNAL_HEADER_BYTES] = {0};
     int64_t n = ss_file_read_at(fd, h, sizeof h, 0);
-    if (n <= 0 || memcmp(h, file_magic, n < (int64_t)sizeof file_magic ? (size_t)n : sizeof file_magic) != 0) return 0;
+    if (n < 0) return -1;
+    if (n == 0 || memcmp(h, file_magic, n < (int64_t)sizeof file_magic ? (size_t)n : sizeof file_magic) != 0) return 0;
     *version = ss_bytes_get_u32(h + VERSION_AT);
     *damaged = n < (int64_t)sizeof h || ss_crc32(0, h, CRC_AT) != ss_bytes_get_u32(h + CRC_AT);
     memcpy(uuid, h + UUID_AT, SS_UUID_BYTES);
@@ -112,9 +113,11 @@ ss_journal *ss_journal_open(const char *path, ss_error *error)
     else if ((j->e.fd = ss_file_open(path, O_RDWR | O_APPEND, &j->e.end, error)) >= 0 &&
              ss_lock_take(j->e.fd, path, error) == 0) {
         struct stat st; /* measured again: the last writer may have written until just before it gave the lock away */
-        if (fstat(j->e.fd, &st) == 0) j->e.end = (uint64_t)st.st_size;
-        ss_journal_header(j->e.fd, &version, j->uuid, &damaged);
-        return j;
+        if (fstat(j->e.fd, &st) == 0 && ss_journal_header(j->e.fd, &version, j->uuid, &damaged) >= 0) {
+            j->e.end = (uint64_t)st.st_size;
+            return j;
+        }
+        ss_fail(error, "%s: cannot be read: %s", path, strerror(errno));
     }
     ss_journal_close(j);
     return NULL;
@@ -130,21 +133,24 @@ void ss_journal_close(ss_journal *j)
     ss_free(j);
 }
 
-int ss_journal_cut(ss_journal *j, uint64_t end, ss_error *error)
-{
-    if (ftruncate(j->e.fd, (off_t)end))
-        return ss_fail(error, "%s: cannot be cut at %llu: %s", j->e.path, (unsigned long long)end, strerror(errno));
-    j->e.end = end;
-    j->e.window_n = 0;
-    return 0;
-}
-
 /* ---- appending, and noticing others -------------------------------------------------------------------------------- */
 
 static int fail_foreign(const ss_journal *j, const char *what, ss_error *error)
 {
     return ss_fail(error, "%s: was %s by somebody else while this run was writing it; only one sweep may write a results file",
                    j->e.path, what);
+}
+
+int ss_journal_cut(ss_journal *j, uint64_t end, ss_error *error)
+{
+    struct stat st;
+    if (fstat(j->e.fd, &st)) return ss_fail(error, "%s: %s", j->e.path, strerror(errno));
+    if ((uint64_t)st.st_size != j->e.end) return fail_foreign(j, "written", error); /* what is cut must be ours */
+    if (ftruncate(j->e.fd, (off_t)end))
+        return ss_fail(error, "%s: cannot be cut at %llu: %s", j->e.path, (unsigned long long)end, strerror(errno));
+    j->e.end = end;
+    j->e.window_n = 0;
+    return 0;
 }
 
 int ss_journal_append(ss_journal *j, const ss_bytes *framed, bool sync, ss_error *error)
@@ -160,6 +166,7 @@ int ss_journal_append(ss_journal *j, const ss_bytes *framed, bool sync, ss_error
     if (framed->failed) return -1;
     ss_fail(error, "%s: cannot be written: %s; what was kept so far is safe", j->e.path, strerror(errno));
     bool ours = fstat(j->e.fd, &st) == 0 && (uint64_t)st.st_size <= before + framed->n;
+    j->e.end = ours ? (uint64_t)st.st_size : before; /* as much of it as was written */
     if (!ours || ss_journal_cut(j, before, NULL)) j->broken = true;
     return -1;
 }

@@ -36,7 +36,7 @@ void ss_journal_note(ss_journal *j); /* in its header, that we are the writer; f
  * header: entries that no other file holds. */
 int ss_journal_escape(ss_journal *j, const char *results, const ss_bytes *recent, ss_error *error);
 
-/* For readers. 1: of ours (*version, *uuid; damaged: the checksum fails, both are not to be believed), 0: no header of ours. */
+/* For readers. 1: of ours (*version, *uuid; damaged: the checksum fails, both are not to be believed), 0: no header of ours, -1: errno. */
 int ss_journal_header(int fd, uint32_t *version, unsigned char uuid[SS_UUID_BYTES], bool *damaged);
 
 /* lock.c: one writer per journal, by a POSIX record lock on its first byte. It dies with its process, is not inherited by

@@ -100,5 +100,6 @@ int ss_lock_note(int fd, const char note[SS_NOTE_BYTES])
 bool ss_lock_is_noted(int fd, const char note[SS_NOTE_BYTES])
 {
     char now[SS_NOTE_BYTES];
-    return ss_file_read_at(fd, now, sizeof now, NOTE_AT) == sizeof now && memcmp(now, note, sizeof now) == 0;
+    /* An error of the disk says nothing about other writers. */
+    return ss_file_read_at(fd, now, sizeof now, NOTE_AT) < (int64_t)sizeof now || memcmp(now, note, sizeof now) == 0;
 }

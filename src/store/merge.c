@@ -166,15 +166,6 @@ static int begin(ss_merge *m, const char *out, ss_journal **held, ss_error *erro
     return take(m, &m->target, 0, error);
 }
 
-static int put_in_place(ss_merge *m, bool replace, ss_error *error)
-{
-    ss_results_target target;
-    ss_results_head head = {.journal_bytes = m->journal->e.end};
-    memcpy(head.uuid, m->journal->uuid, sizeof head.uuid);
-    if (ss_results_target_check(&target, &m->target, m->table->n_rows, error)) return -1;
-    return ss_journal_publish(m->journal, replace, error) || ss_results_replace(&target, m->table, &head, NULL, NULL, error) ? -1 : 0;
-}
-
 static void count_rows(const ss_merge *m, ss_merged *result)
 {
     *result = (ss_merged){.n_points = m->table->n_rows, .n_agreed = m->n_agreed};
@@ -189,9 +180,16 @@ static int merge(ss_merge *m, const char *out, size_t n, const char *const *in, 
     if (begin(m, out, held, error)) return -1;
     for (size_t i = 0; i < n; i++)
         if (add_input(m, in[i], (uint16_t)(i + 1), error)) return -1;
+    ss_results_target target;
+    if (ss_results_target_check(&target, &m->target, m->table->n_rows, error) ||
+        ss_results_put(&target, m->journal, &m->target, *held != NULL, m->table, true, NULL, NULL, error))
+        return -1;
     for (size_t i = 0; i < n; i++)
-        if (ss_merge_weights(m->target.path, in[i], error)) return -1;
-    return put_in_place(m, *held != NULL, error);
+        if (ss_merge_weights(m->target.path, in[i], error)) {
+            ss_fail(error, "%s; the results themselves are merged", error ? error->text : "");
+            return SS_MERGED_WITHOUT_WEIGHTS;
+        }
+    return 0;
 }
 
 int ss_store_merge(const char *out, size_t n, const char *const *in, ss_merged *result, ss_error *error)
@@ -205,7 +203,7 @@ int ss_store_merge(const char *out, size_t n, const char *const *in, ss_merged *
     if (m) m->origin = origin;
     if (m) m->target.journal.entries.fd = m->target.file.entries.fd = -1;
     if (rc == 0) rc = merge(m, out, n, in, &held, error);
-    if (rc == 0) count_rows(m, result);
+    if (rc != -1) count_rows(m, result);
     if (m) {
         ss_table_destroy(m->table);
         ss_inspection_finish(&m->target);
@@ -213,7 +211,7 @@ int ss_store_merge(const char *out, size_t n, const char *const *in, ss_merged *
         ss_free(m->from);
     }
     ss_journal_close(held);
-    if (rc) ss_folder_unmake(out, folders);
+    if (rc == -1) ss_folder_unmake(out, folders);
     ss_free(origin);
     ss_free(m);
     return rc;

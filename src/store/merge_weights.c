@@ -61,13 +61,16 @@ int ss_merge_weights(const char *target, const char *in, ss_error *error)
         return ss_fail(error, "%s: the name is too long to look for weights beside it", in);
     DIR *folder = opendir(from);
     if (!folder) return 0; /* none were kept */
-    int rc = mkdir(to, 0777) && errno != EEXIST ? ss_fail(error, "%s: cannot create the folder: %s", to, strerror(errno)) : 0;
+    snprintf(b, sizeof b, "%s/", to);
+    int rc = ss_folder_make(b, error);
     for (const struct dirent *e; rc == 0 && (e = readdir(folder)) != NULL;) {
         if (!is_weights_name(e->d_name)) continue;
         snprintf(a, sizeof a, "%s/%s", from, e->d_name);
         snprintf(b, sizeof b, "%s/%s", to, e->d_name);
         rc = place(a, b, error);
     }
+    snprintf(b, sizeof b, "%s/", to);
+    if (rc == 0) rc = ss_folder_sync(b, error); /* of the links, all at once */
     closedir(folder);
     return rc;
 }

@@ -1,5 +1,5 @@
 /* policy.c - what each command does with a journal and a results file in each pair of states. This table is the only place
- * where that is decided; tests/store/test_policy.c walks every cell. */
+ * where that is decided; analysis/check_policy.py walks every cell. */
 #include <stdio.h>
 #include <string.h>
 

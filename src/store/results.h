@@ -32,6 +32,7 @@ int ss_results_write(const char *path, const ss_table *t, const ss_results_head 
 typedef struct ss_results_others { hid_t file; ss_carry *list; } ss_results_others;
 int ss_results_carry(const char *path, const ss_table *t, ss_results_others *o, ss_error *error);
 void ss_results_others_close(ss_results_others *o);
+void ss_results_others_probe(const char *path); /* lists and forgets them: does HDF5 come back? */
 
 /* results_file.c: an existing file, checked before anything of it is believed. */
 typedef struct ss_results_file {

@@ -237,24 +237,12 @@ static int write_journal(ss_store *s, const ss_provenance *p, ss_error *error)
     return ss_table_settle(s->table, new, true, error) || (has_work(s) && append_job(s, p, error)) ? -1 : 0;
 }
 
-/* The results file first where we hold the lock, so that a full disk is noticed before the old journal goes; else the journal
- * first, so that of two processes that both begin a sweep one loses before it has written anything. */
 static int replace_journal(ss_store *s, ss_error *error)
 {
-    char kept[SS_PATH_BYTES] = "";
-    bool torn = s->in.journal.state == SS_TORN;
-    if (!s->held) {
-        if (ss_journal_publish(s->journal, false, error)) return -1;
-        if (!s->stale || ss_store_refresh(s, true, error) == 0) return 0;
-        unlink(s->in.journal_path); /* we have just made it */
-        return -1;
-    }
-    int rc = torn ? ss_file_keep(s->in.journal_path, kept, error) : 0;
-    if (rc == 0 && s->stale) rc = ss_store_refresh(s, true, error);
-    if (rc == 0) rc = ss_journal_publish(s->journal, true, error);
-    if (rc == 0 && torn) ss_log(SS_LOG_WARNING, "%s; it is made anew, and the old one is kept as %s", s->in.journal.why.text, kept);
-    if (rc && kept[0]) ss_file_unkeep(s->in.journal_path, kept);
-    return rc;
+    if (ss_results_put(&s->target, s->journal, &s->in, s->held != NULL, s->table, s->stale, NULL, NULL, error)) return -1;
+    s->rebuilt_s = ss_clock_s();
+    s->stale = false;
+    return 0;
 }
 
 static int continue_journal(ss_store *s, const ss_provenance *p, ss_error *error)

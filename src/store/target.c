@@ -44,6 +44,13 @@ void ss_results_others_close(ss_results_others *o)
     *o = (ss_results_others){.file = -1};
 }
 
+void ss_results_others_probe(const char *path)
+{
+    ss_results_others others;
+    const ss_table none = {.n_rows = 0};
+    if (ss_results_carry(path, &none, &others, NULL) == 0) ss_results_others_close(&others);
+}
+
 int ss_results_target_check(ss_results_target *t, const ss_inspection *in, size_t n_rows, ss_error *error)
 {
     *t = (ss_results_target){.state = in->file.state};
@@ -89,4 +96,25 @@ int ss_results_replace(ss_results_target *t, const ss_table *table, const ss_res
     t->state = SS_WHOLE;
     t->stamp = stamp_of(t->path);
     return 0;
+}
+
+int ss_results_put(ss_results_target *t, ss_journal *new, const ss_inspection *in, bool held, const ss_table *table, bool file_too,
+                   void (*say)(void *ctx, const char *line), void *ctx, ss_error *error)
+{
+    char kept[SS_PATH_BYTES] = "";
+    ss_results_head head = {.journal_bytes = new->e.end};
+    memcpy(head.uuid, new->uuid, sizeof head.uuid);
+    if (!held) {
+        if (ss_journal_publish(new, false, error)) return -1;
+        if (!file_too || ss_results_replace(t, table, &head, say, ctx, error) == 0) return 0;
+        unlink(in->journal_path); /* we have just made it */
+        return -1;
+    }
+    bool keeps = in->journal.state == SS_TORN || in->journal.state == SS_DAMAGED;
+    int rc = keeps ? ss_file_keep(in->journal_path, kept, error) : 0;
+    if (rc == 0 && file_too) rc = ss_results_replace(t, table, &head, say, ctx, error);
+    if (rc == 0) rc = ss_journal_publish(new, true, error);
+    if (rc == 0 && keeps) ss_tell_kept(in->journal_path, kept, say, ctx);
+    else if (kept[0]) ss_file_unkeep(in->journal_path, kept);
+    return rc;
 }

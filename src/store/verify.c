@@ -132,41 +132,28 @@ static void list_given_up(const verification *v)
     tell(v, "%s: %zu points, %zu results saved", v->in.path, v->in.table->n_rows, n_saved);
 }
 
-static int repair_journal(verification *v, ss_error *error)
-{
-    const ss_part *j = &v->in.journal, *f = &v->in.file;
-    char kept[SS_PATH_BYTES];
-    bool there = j->state != SS_ABSENT;
-    if (j->state == SS_WHOLE && !ss_journal_lacks(&v->in)) {
-        v->in.table->source[0] = &v->journal->e;
-        return 0;
-    }
-    ss_journal *new = ss_journal_create(v->in.journal_path, j->has_uuid ? j->uuid : f->has_uuid ? f->uuid : NULL, error);
-    if (!new) return -1;
-    int rc = ss_table_settle(v->in.table, new, true, error);
-    bool keeps = there && j->state != SS_WHOLE && j->state != SS_EMPTY; /* a torn end, too, is kept */
-    if (rc == 0 && keeps) rc = ss_file_keep(v->in.journal_path, kept, error);
-    if (rc == 0 && keeps) ss_tell_kept(v->in.journal_path, kept, v->say, v->ctx);
-    if (rc == 0) rc = ss_journal_publish(new, there, error);
-    if (rc == 0) tell(v, "%s: made anew", v->in.journal_path);
-    ss_journal_close(v->journal);
-    v->journal = new;
-    return rc;
-}
-
 static int repair(verification *v, ss_error *error)
 {
+    const ss_part *j = &v->in.journal, *f = &v->in.file;
     ss_results_target target;
     if (v->in.table->n_rows == 0)
         return ss_fail(error, "neither %s nor %s holds a result that can be proven, so nothing in them can be saved; move both away "
                        "and run the job again, which then begins anew, or write to another file (-o)", v->in.path, v->in.journal_path);
-    if (ss_results_target_check(&target, &v->in, v->in.table->n_rows, error) || repair_journal(v, error)) return -1;
-    if (v->in.file.state != SS_WHOLE || !v->in.file_is_current || v->in.file.earlier) {
-        ss_results_head head = {.journal_bytes = v->journal->e.end};
-        memcpy(head.uuid, v->journal->uuid, sizeof head.uuid);
-        if (ss_results_replace(&target, v->in.table, &head, v->say, v->ctx, error)) return -1;
-        tell(v, "%s: made anew", v->in.path);
+    if (ss_results_target_check(&target, &v->in, v->in.table->n_rows, error)) return -1;
+    bool anew = j->state != SS_WHOLE || ss_journal_lacks(&v->in), stale = f->state != SS_WHOLE || !v->in.file_is_current || f->earlier;
+    ss_results_head head = {.journal_bytes = v->in.journal.entries.end};
+    memcpy(head.uuid, j->uuid, sizeof head.uuid);
+    if (anew) {
+        ss_journal *new = ss_journal_create(v->in.journal_path, j->has_uuid ? j->uuid : f->has_uuid ? f->uuid : NULL, error);
+        int rc = !new || ss_table_settle(v->in.table, new, true, error) ||
+                 ss_results_put(&target, new, &v->in, v->journal != NULL, v->in.table, stale, v->say, v->ctx, error) ? -1 : 0;
+        ss_journal_close(new);
+        if (rc) return -1;
+        tell(v, "%s: made anew", v->in.journal_path);
+    } else if (stale && ss_results_replace(&target, v->in.table, &head, v->say, v->ctx, error)) {
+        return -1;
     }
+    if (stale) tell(v, "%s: made anew", v->in.path);
     list_given_up(v);
     return 0;
 }

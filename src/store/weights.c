@@ -1,8 +1,10 @@
 /* weights.c - a network's tensors as PyTorch names and shapes them: one dataset per tensor, dots in names and all. */
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "h5.h"
 #include "sharpsweep/store.h"
@@ -127,7 +129,7 @@ static herr_t find_extra(hid_t file, const char *name, const H5L_info_t *info, v
     return 1;
 }
 
-int ss_weights_read(const char *path, size_t n, ss_tensor *tensor, ss_error *error)
+static int read_tensors(const char *path, size_t n, ss_tensor *tensor, ss_error *error)
 {
     int rc = -1;
     hid_t file = -1;
@@ -145,4 +147,22 @@ int ss_weights_read(const char *path, size_t n, ss_tensor *tensor, ss_error *err
 done:
     if (file >= 0) H5Fclose(file);
     return rc ? ss_fail_in(error, "%s", path) : 0;
+}
+
+typedef struct reading { const char *path; size_t n; ss_tensor *tensor; } reading;
+
+static void read_there(void *ctx)
+{
+    const reading *r = ctx;
+    read_tensors(r->path, r->n, r->tensor, NULL);
+}
+
+int ss_weights_read(const char *path, size_t n, ss_tensor *tensor, ss_error *error)
+{
+    reading r = {path, n, tensor};
+    uint64_t n_bytes = 0;
+    int fd = ss_file_open(path, O_RDONLY, &n_bytes, error);
+    if (fd < 0) return -1;
+    close(fd);
+    return ss_h5_survives(path, n_bytes, read_there, &r, error) ? -1 : read_tensors(path, n, tensor, error);
 }

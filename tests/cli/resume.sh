@@ -170,7 +170,7 @@ weights_job true
 run 0 run weights.yaml
 for part in weights.h5 weights.h5.journal; do mv $part renamed${part#weights}; done
 run 0 run weights.yaml -o renamed.h5 # the folder stayed behind: both names are told
-has err 'no weights file in renamed.weights'
+has err 'renamed.weights, but '
 has err 'weights.weights has them: it was not renamed along'
 rm -r renamed.h5* weights.weights
 weights_job false

@@ -1,4 +1,4 @@
-"""policy.py PROGRAM SCHEMA.md - walks every cell of the table in SCHEMA.md, section 5: makes a journal and a results file in every pair of
+"""check_policy.py PROGRAM SCHEMA.md - walks every cell of the table in SCHEMA.md, section 5: makes a journal and a results file in every pair of
 states, runs every command on a copy, and compares exit status, sentence and every byte that was there before.
 
 A letter of a cell is what run, show, merge and verify --repair do: - begins anew, j reads the journal, f the file, b both, ! refuses.
