@@ -203,11 +203,15 @@ int ss_frame_fit_spectra(ss_frame *f, const ss_table *t, ss_error *error)
     return rc;
 }
 
-ss_frame *ss_frame_of_table(const ss_table *t, ss_error *error)
+ss_frame *ss_frame_complete(const ss_table *t, ss_error *error)
 {
     const char *foreign[64];
-    uint32_t n_foreign = foreign_settings(t, foreign, 64);
-    ss_frame *f = ss_frame_create(t->n_axes, t->axis, n_foreign, foreign, error);
+    return ss_frame_create(t->n_axes, t->axis, foreign_settings(t, foreign, 64), foreign, error);
+}
+
+ss_frame *ss_frame_of_table(const ss_table *t, ss_error *error)
+{
+    ss_frame *f = ss_frame_complete(t, error);
     if (!f) return NULL;
     /* At least one column each, so that no dimension is empty: netCDF takes an empty one for unlimited. */
     for (int dim = 0; dim < SS_N_DIMS; dim++) f->length[dim] = dim != SS_DIM_NODE || any_spectrum(t);

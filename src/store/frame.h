@@ -48,6 +48,7 @@ typedef struct ss_frame {
 /* All variables there can be, in the file's order. `foreign`: settings that the keys of this version do not cover. */
 ss_frame *ss_frame_create(uint32_t n_axes, const char *const *axis, uint32_t n_foreign, const char *const *foreign,
                           ss_error *error);
+ss_frame *ss_frame_complete(const ss_table *t, ss_error *error); /* of this table's sweep */
 /* With the table's largest series, and without what its jobs have never asked for: measures, optional settings. */
 ss_frame *ss_frame_of_table(const ss_table *t, ss_error *error);
 /* The same for spectra, whose lengths the records alone say: the index's entries are what they were before there were any, so

@@ -200,6 +200,21 @@ int ss_h5_open(const char *path, hid_t *file, ss_error *error)
     return rc;
 }
 
+int ss_h5_make_group(hid_t at, const char *name, hid_t *group, ss_error *error)
+{
+    int rc = -1;
+    hid_t plan = -1;
+    H5_TRY(plan = H5Pcreate(H5P_GROUP_CREATE));
+    H5_TRY(H5Pset_obj_track_times(plan, 0));
+    H5_TRY(H5Pset_link_creation_order(plan, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED));
+    H5_TRY(H5Pset_attr_creation_order(plan, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED));
+    H5_TRY(*group = H5Gcreate2(at, name, H5P_DEFAULT, plan, H5P_DEFAULT));
+    rc = 0;
+done:
+    ss_h5_close(&plan);
+    return rc;
+}
+
 int ss_h5_rows(hid_t set, ss_h5_way way, hid_t type, hid_t plan, size_t first, size_t n, size_t columns, void *data, ss_error *error)
 {
     int rc = -1;

@@ -46,6 +46,7 @@ int ss_h5_get_int(hid_t at, const char *name, int64_t *value, ss_error *error); 
 enum { SS_H5_FOREIGN = -2 };
 hid_t ss_h5_open_fd(int fd);             /* for reading, whatever has become of its name; fd stays the caller's */
 int ss_h5_open(const char *path, hid_t *file, ss_error *error);
+int ss_h5_make_group(hid_t at, const char *name, hid_t *group, ss_error *error); /* as netCDF-4 wants them */
 /* Rows [first, first + n) of a dataset of `columns` cells each (0: it has one dimension), from or into `data`. */
 typedef enum ss_h5_way { SS_H5_READ, SS_H5_WRITE } ss_h5_way;
 int ss_h5_rows(hid_t set, ss_h5_way way, hid_t type, hid_t plan, size_t first, size_t n, size_t columns, void *data, ss_error *error);

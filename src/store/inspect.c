@@ -174,7 +174,7 @@ static void read_there(void *ctx)
     ss_part *part = ctx;
     char path[SS_PATH_BYTES];
     strcpy(path, part->entries.path);
-    if (read_here(part, path) == SS_WHOLE) ss_results_others_probe(path);
+    if (read_here(part, path) == SS_WHOLE) ss_carry_check(path, &(ss_table){.n_rows = 0}, 0, NULL, NULL);
 }
 
 static ss_state read_contents(ss_part *part, const char *path)

@@ -3,7 +3,6 @@
 #define SHARPSWEEP_STORE_RESULTS_H
 
 #include "carry.h"
-#include "frame.h"
 #include "h5.h"
 #include "journal.h"
 
@@ -28,12 +27,6 @@ enum { SS_SCHEMA_VERSION = 1 };
 typedef struct ss_results_head { unsigned char uuid[SS_UUID_BYTES]; uint64_t journal_bytes; } ss_results_head; /* of the journal beside it */
 /* carry: the file that is there has objects of others, which go over (carry.h). */
 int ss_results_write(const char *path, const ss_table *t, const ss_results_head *head, bool carry, ss_error *error);
-/* target.c: what of an existing file is others', open until closed. */
-typedef struct ss_results_others { hid_t file; ss_carry *list; } ss_results_others;
-int ss_results_carry(const char *path, const ss_table *t, ss_results_others *o, ss_error *error);
-void ss_results_others_close(ss_results_others *o);
-void ss_results_others_probe(const char *path); /* lists and forgets them: does HDF5 come back? */
-
 /* results_file.c: an existing file, checked before anything of it is believed. */
 typedef struct ss_results_file {
     hid_t place[SS_N_PLACES];     /* the file itself, and its groups; -1: there is none */

@@ -132,28 +132,13 @@ done:
     return rc ? ss_fail_in(error, "%s", v->name) : 0;
 }
 
-static int make_group(const writer *w, const char *name, hid_t *group, ss_error *error)
-{
-    int rc = -1;
-    hid_t plan = -1;
-    H5_TRY(plan = H5Pcreate(H5P_GROUP_CREATE));
-    H5_TRY(H5Pset_obj_track_times(plan, 0));
-    H5_TRY(H5Pset_link_creation_order(plan, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED));
-    H5_TRY(H5Pset_attr_creation_order(plan, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED));
-    H5_TRY(*group = H5Gcreate2(w->out.file, name, H5P_DEFAULT, plan, H5P_DEFAULT));
-    rc = 0;
-done:
-    ss_h5_close(&plan);
-    return rc;
-}
-
 /* Root, history, spectrum: in each its dimensions, then its variables. */
 static int make_place(writer *w, ss_place place, ss_error *error)
 {
     const ss_frame *f = w->frame;
     if (place == SS_IN_SPECTRUM && f->length[SS_DIM_NODE] == 0) return 0;
     if (place == SS_IN_ROOT) w->place[place] = w->out.file;
-    else if (make_group(w, ss_place_name[place], &w->place[place], error)) return -1;
+    else if (ss_h5_make_group(w->out.file, ss_place_name[place], &w->place[place], error)) return -1;
     for (int dim = 0; dim < SS_N_DIMS; dim++)
         if (ss_dimensions[dim].place == place && make_scale(w, (ss_dim)dim, error)) return -1;
     for (size_t i = 0; i < f->n_variables; i++)
@@ -260,7 +245,7 @@ static int write_entries(const writer *w, ss_error *error)
     hsize_t dim = ss_table_emit_bytes(w->table);
     hid_t group = -1, space = -1, plan = -1;
     int rc = -1;
-    if (make_group(w, "journal", &group, error)) goto done;
+    if (ss_h5_make_group(w->out.file, "journal", &group, error)) goto done;
     H5_TRY(space = H5Screate_simple(1, &dim, NULL));
     H5_TRY(plan = H5Pcreate(H5P_DATASET_CREATE));
     H5_TRY(H5Pset_obj_track_times(plan, 0));
@@ -288,15 +273,6 @@ static int write_contents(writer *w, const ss_results_head *head, ss_error *erro
     return write_all_rows(w, error) || write_entries(w, error) ? -1 : 0;
 }
 
-static int carry_others(const writer *w, const char *path, ss_error *error)
-{
-    ss_results_others others;
-    if (ss_results_carry(path, w->table, &others, error)) return -1;
-    int rc = ss_carry_copy(others.list, w->out.file, error);
-    ss_results_others_close(&others);
-    return rc;
-}
-
 int ss_results_write(const char *path, const ss_table *t, const ss_results_head *head, bool carry, ss_error *error)
 {
     writer w;
@@ -304,7 +280,7 @@ int ss_results_write(const char *path, const ss_table *t, const ss_results_head 
     if (ss_h5_begin(error)) return -1;
     int rc = prepare(&w, t, error);
     if (rc == 0) rc = ss_h5_out_create(&w.out, path, error);
-    if (rc == 0 && (write_contents(&w, head, error) || (carry && carry_others(&w, path, error)))) {
+    if (rc == 0 && (write_contents(&w, head, error) || (carry && ss_carry_copy(path, w.out.file, t, error)))) {
         ss_h5_out_check(&w.out, error); /* if the disk is full, that is the cause of whatever HDF5 says */
         rc = -1;
     }

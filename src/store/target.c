@@ -16,53 +16,16 @@ static ss_stamp stamp_of(const char *path)
                       (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec};
 }
 
-static bool is_setting(const void *ctx, const char *name)
-{
-    const ss_table *t = ctx;
-    for (uint32_t i = 0; i < t->n_sessions; i++)
-        if (ss_session_axis(t->session[i], name) >= 0 || ss_session_setting(t->session[i], name)) return true;
-    return false;
-}
-
-int ss_results_carry(const char *path, const ss_table *t, ss_results_others *o, ss_error *error)
-{
-    *o = (ss_results_others){.file = -1};
-    int fd = ss_file_open(path, O_RDONLY, NULL, error);
-    if (fd < 0) return -1;
-    if (ss_h5_begin(error) == 0 && (o->file = ss_h5_open_fd(fd)) < 0) ss_h5_fail(error, "H5Fopen");
-    close(fd);
-    if (o->file >= 0) o->list = ss_carry_list(o->file, is_setting, t, error);
-    if (o->list) return 0;
-    ss_results_others_close(o);
-    return -1;
-}
-
-void ss_results_others_close(ss_results_others *o)
-{
-    ss_carry_free(o->list);
-    if (o->file >= 0) H5Fclose(o->file);
-    *o = (ss_results_others){.file = -1};
-}
-
-void ss_results_others_probe(const char *path)
-{
-    ss_results_others others;
-    const ss_table none = {.n_rows = 0};
-    if (ss_results_carry(path, &none, &others, NULL) == 0) ss_results_others_close(&others);
-}
-
 int ss_results_target_check(ss_results_target *t, const ss_inspection *in, size_t n_rows, ss_error *error)
 {
     *t = (ss_results_target){.state = in->file.state};
     strcpy(t->path, in->path);
     t->stamp = stamp_of(in->path);
-    ss_results_others others;
     if (in->file.state != SS_WHOLE) return 0;
-    if (ss_results_carry(in->path, in->table, &others, error)) return ss_fail_in(error, "%s", in->path);
-    t->carries = ss_carry_count(others.list) > 0;
-    int rc = ss_carry_check(others.list, n_rows, error) ? ss_fail_in(error, "%s", in->path) : 0;
-    ss_results_others_close(&others);
-    return rc;
+    size_t n_others;
+    if (ss_carry_check(in->path, in->table, n_rows, &n_others, error)) return ss_fail_in(error, "%s", in->path);
+    t->carries = n_others > 0;
+    return 0;
 }
 
 /* Somebody has touched the file since we last saw it: it is looked at anew, with the journal beside it. */
