@@ -96,7 +96,7 @@ typedef struct ss_merged {
     size_t n_points, n_finished, n_failed;
     size_t n_agreed;              /* finished in more than one file */
 } ss_merged;
-enum { SS_MERGED_WITHOUT_WEIGHTS = -2 }; /* the results are in place, but not all weights could be put beside them */
+enum { SS_MERGED_IN_PART = -2 }; /* the results are in place, but not the journal, or not all weights beside them */
 int ss_store_merge(const char *out, size_t n, const char *const *in, ss_merged *result, ss_error *error);
 
 /* ---- weights files ----------------------------------------------------------------------------------------------------
