@@ -175,7 +175,7 @@ int ss_app_main(int argc, char **argv)
     int status = run_command(argc, argv, &error);
     if (ss_farm_rank() != 0) return SS_EXIT_OK; /* rank 0 speaks for all, and its status is the sweep's */
     if (error.text[0]) {
-        fprintf(stderr, "sharpsweep: %s\n", error.text);
+        fprintf(stderr, "sharpsweep: %s\n", ss_printable_of(error.text).text);
     } else if ((fflush(stdout) || ferror(stdout)) && errno != EPIPE) { /* a reader who has left is no fault of the results */
         fprintf(stderr, "sharpsweep: cannot write to standard output: %s\n", strerror(errno));
         if (status == SS_EXIT_OK) status = SS_EXIT_ERROR;

@@ -115,13 +115,13 @@ static void write_status(const char *path, const char *line)
 void ss_status_file_begin(const char *path)
 {
     char line[256];
-    snprintf(line, sizeof line, "running %ld %.200s\n", (long)getpid(), ss_host_name());
+    snprintf(line, sizeof line, "running %ld %.200s\n", (long)getpid(), ss_printable_of(ss_host_name()).text);
     write_status(path, line);
 }
 
 void ss_status_file_end(const char *path, int status, const char *why)
 {
     char line[256];
-    snprintf(line, sizeof line, "%d %.200s\n", status, why);
+    snprintf(line, sizeof line, "%d %.200s\n", status, ss_printable_of(why).text);
     write_status(path, line);
 }
