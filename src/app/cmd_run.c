@@ -78,11 +78,10 @@ static int load_job(sweep *s, const char *path, const char *output, ss_error *er
     s->job = ss_job_load(path, &unreadable);
     s->results = ss_results_path(s->job ? s->job : &nameless, output, error);
     ss_free(nameless.path);
-    if (!s->results || take_slice(s, error) || check_status_file(s, path, error)) return -1;
-    if (!s->job) {
-        *error = unreadable;
-        return -1;
-    }
+    bool named = s->results && take_slice(s, error) == 0;
+    if (named && check_status_file(s, path, error)) return -1;
+    if (!s->job) *error = unreadable;
+    if (!s->job || !named) return -1;
     /* Before anything that may wait: scripts take a rank 0 that does not say that it runs for one that hangs. */
     ss_status_file_begin(s->status_file);
     return 0;
@@ -149,8 +148,8 @@ fail:
 static int open_store(sweep *s, ss_error *error)
 {
     const ss_provenance provenance = ss_study_provenance(s->study, s->parallel ? ss_farm_describe() : "none");
-    if (ss_make_folder_of(s->results, error)) return -1;
     ss_fault_delay("open");
+    if (ss_folder_make(s->results, error)) return -1; /* TO MOVE: into the store, behind all its checks */
     s->store = ss_store_open(s->results, s->job, ss_study_grid(s->study), &provenance, error);
     return s->store ? 0 : -1;
 }

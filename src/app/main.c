@@ -74,8 +74,8 @@ static void give_up_waiting(int signal_number)
 static void limit_waiting(void)
 {
     const char *rank = launcher_rank();
-    snprintf(alone_text, sizeof alone_text, "sharpsweep: not all ranks arrived within %.0f s (rank %.20s on %.99s did); one has died "
-             "while starting, or the nodes do not reach each other; run the same command again\n", ss_farm_patience_s(),
+    snprintf(alone_text, sizeof alone_text, "sharpsweep: not all ranks arrived within %.0f s (rank %.20s on %.99s did); one has "
+             "died while starting, or the nodes do not reach each other; run the same command again\n", ss_farm_patience_s(),
              rank ? ss_printable_of(rank).text : "?", ss_printable_of(ss_host_name()).text);
     signal(SIGALRM, give_up_waiting);
     alarm((unsigned)ss_farm_patience_s() + 1);

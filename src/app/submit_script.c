@@ -1,6 +1,7 @@
 /* submit_script.c - the text of a batch script. No byte of any name may end up as a command: paths stand in single quotes,
- * in which the shell reads nothing but the closing quote (and \x27 and the like where they begin with a dollar), and #SBATCH lines hold only numbers and checked words. sbatch
- * itself stops reading #SBATCH lines at the first command, which comes before any quoted text. */
+ * in which the shell reads nothing but the closing quote (and \x27 and the like where they begin with a dollar), and #SBATCH
+ * lines hold only numbers and checked words. sbatch itself stops reading #SBATCH lines at the first command, which comes before
+ * any quoted text. */
 #include "submit.h"
 
 #include <ctype.h>
