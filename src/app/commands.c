@@ -80,7 +80,7 @@ static const ss_command commands[] = {
     {"status", "RESULTS.h5", "Say how far a sweep is, also while it runs", NULL, status_options, ss_cmd_status, false, false},
     {"show", "RESULTS.h5", "Print results as a table",
      "In CSV every point is one line and every number a plain one: controls stand as \\n, \\x1b and the like, as in\n"
-     "tables, and text that a spreadsheet would take for a formula (it begins with =, +, - or @) behind an apostrophe.\n",
+     "tables, and text that a spreadsheet takes for a formula (it begins with =, +, - or an at sign) behind an apostrophe.\n",
      show_options, ss_cmd_show, false, false},
     {"curvature", "JOB.yaml", "Measure lambda_max of given weights, without training", NULL, curvature_options,
      ss_cmd_curvature, false, false},
