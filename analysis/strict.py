@@ -18,6 +18,7 @@ import h5py                                                 # noqa: E402  (it re
 import numpy as np                                          # noqa: E402
 
 import apart                                                # noqa: E402
+import entries                                              # noqa: E402
 import layout                                               # noqa: E402
 from refusal import BadFile, plain                          # noqa: E402
 
@@ -43,6 +44,7 @@ def open_results(path):
         else:
             with apart.copy_of(path, fd, size) as copy, checked(path, copy, os.fstat(copy).st_size) as file:
                 check_journal(path, file)
+                entries.check(path, file)
                 yield file
     finally:
         os.close(fd)
