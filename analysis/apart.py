@@ -5,6 +5,7 @@ that process may end as it likes. What it copies, into a file without a name, is
 import contextlib
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,25 +15,25 @@ import h5py
 import layout
 from refusal import BadFile
 
-LEAST_S, BYTES_PER_S = 30, 1 << 20
+LEAST_S, BYTES_PER_S = 5, 1 << 20     # of processor time
+PATIENCE_S = 600                      # however slow the machine is
 REFUSED = 3
 BLOCK_VALUES = 1 << 20        # that are copied at a time
 CODE = 'import sys; sys.path.insert(0, sys.argv[1]); import apart; apart.work(sys.argv[2], *map(int, sys.argv[3:]))'
 
 
 @contextlib.contextmanager
-def copy_of(path, fd, size):
+def copy_of(path, fd):
     """The descriptor of the copy."""
     here = os.path.dirname(os.path.abspath(__file__))
     with tempfile.TemporaryFile() as copy:
         command = [sys.executable, '-I', '-c', CODE, here, path, str(fd), str(copy.fileno())]
-        try:
-            done = subprocess.run(command, pass_fds=[fd, copy.fileno()], stdin=subprocess.DEVNULL, capture_output=True,
-                                  timeout=LEAST_S + size / BYTES_PER_S)
-        except subprocess.TimeoutExpired:
-            raise BadFile(f'{path}: is damaged: HDF5 comes to no end with it') from None
+        done = run(path, command, [fd, copy.fileno()])
         if done.returncode == REFUSED:
-            raise BadFile(done.stdout.decode(errors='surrogateescape'))
+            has_way, way, sentence = done.stdout.decode(errors='surrogateescape').split('\0', 2)
+            raise BadFile(sentence, way if has_way else None)
+        if done.returncode == -signal.SIGXCPU:
+            endless(path)
         if done.returncode < 0:
             raise BadFile(f'{path}: is damaged: HDF5 crashes on it (signal {-done.returncode})')
         if done.returncode:
@@ -40,18 +41,34 @@ def copy_of(path, fd, size):
         yield copy.fileno()
 
 
+def run(path, command, descriptors):
+    try:
+        return subprocess.run(command, pass_fds=descriptors, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        return endless(path)
+
+
+def endless(path):
+    raise BadFile(f'{path}: is damaged: HDF5 comes to no end with it') from None
+
+
 # ---- the other process ------------------------------------------------------------------------------------------------------
 def work(path, fd, to):
     import strict             # which imports this
+    size = os.fstat(fd).st_size
+    used_s = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+    most_s = int(used_s + LEAST_S + size / BYTES_PER_S)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (most_s, most_s + 1))
     try:
-        with strict.checked(path, fd, os.fstat(fd).st_size) as file, open(to, 'r+b', closefd=False) as bytes_of_copy:
+        with strict.checked(path, fd, size) as file, open(to, 'r+b', closefd=False) as bytes_of_copy:
             with h5py.File(bytes_of_copy, 'w') as copy:
                 copy_attributes(strict, file, copy)
                 for name in file:
                     copy_member(path, file[name], copy, name)
     except BadFile as error:
-        sys.stdout.buffer.write(error.args[0].encode(errors='surrogateescape'))
+        said = f'{"" if error.way is None else "way"}\0{error.way or ""}\0{error.args[0]}'
+        sys.stdout.buffer.write(said.encode(errors='surrogateescape'))
         sys.stdout.flush()
         os._exit(REFUSED)
     os._exit(0)               # whatever HDF5 still holds

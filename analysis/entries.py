@@ -166,8 +166,7 @@ def check(path, file):
     rows = replay(data[...].tobytes())
     n = file['point'].shape[0] if isinstance(file.get('point'), h5py.Dataset) and file['point'].ndim == 1 else 0
     if n != len(rows):
-        raise BadFile(f'{path}: has {n} rows, the entries of its group journal list {len(rows)}; `sharpsweep verify --repair` '
-                      'saves what they prove')
+        raise BadFile(f'{path}: has {n} rows, and its entries list {len(rows)}')
     Comparison(path, file, list(rows.items())).run()
 
 
@@ -181,8 +180,7 @@ class Comparison:
         self.matrices = {name: found for name, found in matrices(file) if found.ndim == 2 and found.shape[0] == n}
 
     def differs(self, name, row):
-        raise BadFile(f'{self.path}: {name} of row {row} differs from its record: it was changed without sharpsweep or is '
-                      'damaged; put a copy back, or let `sharpsweep verify --repair` make it anew from the records')
+        raise BadFile(f'{self.path}: {name} of row {row} is not what its record says')
 
     def run(self):
         widest = max([m.shape[1] for m in self.matrices.values()], default=1)

@@ -103,12 +103,13 @@ def main():
     parser.add_argument('--accuracy-slack', type=float, default=0.01, metavar='A',
                         help='points further than this off their target train accuracy are left out (default: 0.01)')
     parser.add_argument('--snapshot', action='append', default=[], metavar='N:FD', type=snapshot, help=argparse.SUPPRESS)
+    parser.add_argument('--journals-known', action='store_true', help=argparse.SUPPRESS)    # the program has looked at them
     options = parser.parse_args()
     if not 0 <= options.accuracy_slack <= 1:
         print(f'findings.py: --accuracy-slack is a fraction from 0 to 1, not {options.accuracy_slack:g}', file=sys.stderr)
         return 2
     try:
-        points = results.load(options.results, dict(options.snapshot))
+        points = results.load(options.results, dict(options.snapshot), not options.journals_known)
     except results.BadFile as error:
         print(f'findings.py: {error}', file=sys.stderr)
         return 2

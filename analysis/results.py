@@ -103,9 +103,9 @@ def columns_of(path, file):
     return columns
 
 
-def read(path):
+def read(path, beside=True):
     """One file: (columns, attributes). Only one-dimensional variables over `point`."""
-    with strict.open_results(path) as file:
+    with strict.open_results(path, beside) as file:
         return columns_of(path, file), strict.attributes(path, file)
 
 
@@ -207,11 +207,11 @@ def names_of(paths):
     return [name if last.count(name) == 1 else path for name, path in zip(last, paths)]
 
 
-def load(paths, instead=None):
-    """The points of all files; instead: {number of a file: the path to read in its place}."""
+def load(paths, instead=None, beside=True):
+    """The points of all files; instead: {number of a file: the path to read in its place}; beside: as for open_results."""
     parts, files, start = [], [], 0
     for i, (path, name) in enumerate(zip(paths, names_of(paths))):
-        columns, attributes = read((instead or {}).get(i, path))
+        columns, attributes = read((instead or {}).get(i, path), beside)
         n = len(columns['status'])
         columns['file'] = np.array([name] * n, dtype=object)
         files.append((name, attributes, start, n))

@@ -20,7 +20,7 @@ import numpy as np                                          # noqa: E402
 import apart                                                # noqa: E402
 import entries                                              # noqa: E402
 import layout                                               # noqa: E402
-from refusal import BadFile, plain                          # noqa: E402
+from refusal import BadFile, FOREIGN, OTHER, REPAIR, UNREADABLE, plain   # noqa: E402
 
 layout.forbid_plugins()
 SIGNATURE = b'\x89HDF\r\n\x1a\n'
@@ -32,20 +32,24 @@ ODD = (KeyError, ValueError, TypeError, IndexError, RuntimeError, OverflowError,
 
 
 @contextlib.contextmanager
-def open_results(path):
-    """An h5py.File that was checked; BadFile says why it is none, also of what h5py finds out later."""
+def open_results(path, beside=True):
+    """An h5py.File that was checked; BadFile says why it is none, also of what h5py finds out later. beside: its journal is
+    looked at, too."""
     fd, size = open_regular(path)
     try:
+        sealed = check_seal(path, fd, size)
         check_signature(path, fd, size)
-        if check_seal(path, fd, size):
-            with checked(path, fd, size) as file:
-                check_journal(path, file)
+        with contextlib.nullcontext(fd) if sealed else apart.copy_of(path, fd) as own:
+            with checked(path, own, os.fstat(own).st_size) as file:
+                if beside:
+                    check_journal(path, file)
+                if not sealed:
+                    entries.check(path, file)
                 yield file
-        else:
-            with apart.copy_of(path, fd, size) as copy, checked(path, copy, os.fstat(copy).st_size) as file:
-                check_journal(path, file)
-                entries.check(path, file)
-                yield file
+    except BadFile as error:
+        if error.way is None:
+            error.way = REPAIR
+        raise
     finally:
         os.close(fd)
 
@@ -53,7 +57,7 @@ def open_results(path):
 @contextlib.contextmanager
 def checked(path, fd, size):
     try:
-        with h5_file(path, fd, size) as file:
+        with h5_file(path, fd) as file:
             check_schema(path, file)
             layout.check(path, file, fd, size)
             yield file
@@ -75,22 +79,24 @@ def open_regular(path):
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR) and not os.path.lexists(path):
+            there = os.path.lexists(f'{path}.journal')
+            raise BadFile(f'{path}: is missing; `sharpsweep report` reads its journal' if there else
+                          f'{path}: there is neither a results file nor its journal', '') from None
         known = {errno.ENXIO: 'is not a regular file', errno.ELOOP: 'is a symbolic link that leads back to itself'}
-        raise BadFile(f'{path}: {known.get(error.errno, error.strerror)}') from None
+        raise BadFile(f'{path}: {known.get(error.errno, error.strerror)}', UNREADABLE) from None
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):
         os.close(fd)
-        raise BadFile(f'{path}: is not a regular file')
+        raise BadFile(f'{path}: is not a regular file', UNREADABLE)
     return fd, status.st_size
 
 
 def check_signature(path, fd, size):
-    at = 0
-    while at < size:
-        if os.pread(fd, len(SIGNATURE), at) == SIGNATURE:
-            return
-        at = max(512, 2 * at)
-    raise BadFile(f'{path}: is not an HDF5 file ({size} bytes), so it is no results file of sharpsweep')
+    if size == 0:
+        raise BadFile(f'{path}: is empty', 'remove it')
+    if os.pread(fd, len(SIGNATURE), 0) != SIGNATURE:
+        raise BadFile(f'{path}: is not an HDF5 file ({size} bytes), so it is no results file of sharpsweep', FOREIGN)
 
 
 def check_seal(path, fd, size):
@@ -115,15 +121,14 @@ def checksum(fd, n):
 
 
 @contextlib.contextmanager
-def h5_file(path, fd, size):
+def h5_file(path, fd):
     """The very file that was checked, whatever has become of its name."""
     with open(os.dup(fd), 'rb', buffering=0) as own:
         try:
             file = h5py.File(own, 'r')
         except OSError as error:
             why = re.search(r'\((.*)\)', reason(error))
-            raise BadFile(f'{path}: is damaged or cut short ({size} bytes): H5Fopen: {why[1] if why else reason(error)}') \
-                from None
+            raise BadFile(f'{path}: is damaged or cut short: H5Fopen: {why[1] if why else reason(error)}') from None
         with file:
             yield file
 
@@ -152,7 +157,7 @@ def int_attribute(path, file, name):
     """0 where there is none."""
     value = attribute(file, name) if name in file.attrs else np.int64(0)
     if not isinstance(value, np.integer):
-        raise BadFile(f'{path}: attribute {name} is not one integer')
+        raise BadFile(f'{path}: attribute {name} is not one integer of at most 64 bits')
     return int(value)
 
 
@@ -173,13 +178,14 @@ def attributes(path, file):
 def check_schema(path, file):
     schema, version = text_attribute(path, file, 'schema'), int_attribute(path, file, 'schema_version')
     if schema != SCHEMA:
-        raise BadFile(f"{path}: is an HDF5 file, but no results file of sharpsweep (attribute schema is '{schema[:40]}')")
+        raise BadFile(f"{path}: is an HDF5 file, but no results file of sharpsweep (attribute schema is '{schema[:40]}')",
+                      FOREIGN)
     if version < 1:
         raise BadFile(f'{path}: calls itself results of sharpsweep, but its attribute schema_version is missing or not '
-                      'positive; it is damaged, or was made by another program')
+                      'positive; it is damaged, or was made by another program', FOREIGN)
     if version > VERSION:
         raise BadFile(f'{path}: has schema version {version}, this program knows {VERSION}; use the newer sharpsweep that '
-                      'made it')
+                      'made it', '')
     names = axes(path, file)
     if len(names) > MOST_AXES or any(len(name) > 63 for name in names):
         raise BadFile(f'{path}: attribute axes is damaged')
@@ -196,39 +202,38 @@ def warn(sentence):
 
 def read_journal(path):
     """(uuid, bytes) of the journal, or None where there is none; an empty file is none."""
-    try:
-        fd, size = open_regular(path)
-    except BadFile as error:
-        if not os.path.lexists(path):
-            return None
-        raise error
+    if not os.path.lexists(path):
+        return None
+    fd, size = open_regular(path)
     head = os.pread(fd, JOURNAL_BYTES, 0)
     os.close(fd)
     if size == 0:
         return None
     if not head.startswith(JOURNAL) or len(head) < JOURNAL_BYTES:
-        raise BadFile(f'{path}: is not a journal of sharpsweep, or its header is damaged')
+        raise BadFile(f'{path}: is not a journal of sharpsweep')
     version, crc = struct.unpack_from('<I', head, len(JOURNAL))[0], struct.unpack_from('<I', head, CRC_AT)[0]
     if zlib.crc32(head[:CRC_AT]) != crc:
-        raise BadFile(f'{path}: the header is damaged; run `sharpsweep verify --repair`')
+        raise BadFile(f'{path}: the header is damaged')
     if version != 1:
-        raise BadFile(f'{path}: has format version {version}, this program knows 1; use the newer sharpsweep that made it')
+        raise BadFile(f'{path}: has format version {version}, this program knows 1; use the newer sharpsweep that made it', '')
     return head[12:CRC_AT].hex(), size
 
 
 def check_journal(path, file):
-    """A file and a journal of two sweeps tell nothing about each other; a journal that goes on holds what the file does not."""
+    """What SCHEMA.md's section 5 says of readers, as far as the file alone is read: another sweep's journal or a newer one
+    refuses it, one that cannot be read is warned of, and so is one that has gone on."""
     try:
         found = read_journal(f'{os.path.realpath(path)}.journal')
     except BadFile as error:
-        warn(f'{error}; showing what {path} holds')
+        if error.way == '':
+            raise
+        warn(f'{error.args[0]}; what the results file holds is read in its place')
         return
     if not found:
         return
     uuid, n_bytes = text_attribute(path, file, 'journal_uuid'), int_attribute(path, file, 'journal_bytes')
     if uuid != found[0]:
-        raise BadFile(f'{path}: does not belong to the journal beside it ({uuid}, the journal is {found[0]}); move one of '
-                      'them away')
+        raise BadFile(f'{path}: does not belong to the journal beside it ({uuid}, the journal is {found[0]})', OTHER)
     if 0 < n_bytes < found[1]:
         warn(f'{path}: its journal holds more than it shows ({found[1]} bytes, {n_bytes} when the file was written); '
              '`sharpsweep report` shows all of it')

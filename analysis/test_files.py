@@ -318,7 +318,7 @@ def sealed(folder, rng):
             results.read(bad)
             said = 'is read'
         except results.BadFile as error:
-            said = str(error)
+            said = error.args[0]
         check(f'bit {bit} of {n}: {said}', said == f'{bad}: is damaged: its contents do not have the checksum they were '
               'written with')
     truth = results.read(path)[0]['lambda_max']
@@ -352,7 +352,8 @@ def belonging(folder, rng):
         journal(path, theirs)
         status, _, err = report(name, '-o', os.path.join(folder, 'none'))
         check(f"{name} and another sweep's journal: {status} {err}", status == 2 and err == f'findings.py: {name}: does not '
-              f'belong to the journal beside it ({ours}, the journal is {theirs}); move one of them away\n')
+              f'belong to the journal beside it ({ours}, the journal is {theirs}); move one of them away, or write to '
+              'another file (-o)\n')
         flipped(f'{path}.journal', f'{path}.journal', 100)
         status, _, err = report(name, '-o', out)
         check(f'{name} and a damaged journal: {status} {err}', status == 0 and 'the header is damaged' in err)

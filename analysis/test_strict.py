@@ -84,7 +84,7 @@ def columns(copy):
                 said = 'is read'
             except results.BadFile as error:
                 said = str(error)
-            check(f'{name}: {said}', f': {name} of row {at[0]} differs from its record' in said)
+            check(f'{name}: {said}', f': {name} of row {at[0]} is not what its record says' in said)
             file[name][at] = kept
             n += 1
     check(f'{n} columns and curves', n > 80)
@@ -105,10 +105,10 @@ def edits(path, copy):
             ('what a user adds', add, ''),
             ('a column that is gone', lambda file: file.__delitem__('dropout'), 'variable dropout is missing'),
             ('a record that is gone', lambda file: file.__delitem__('train_loss'), 'variable train_loss is missing'),
-            ('a point that is not listed', lambda file: file['id'].__setitem__(0, '0' * 32), 'id of row 0 differs'),
+            ('a point that is not listed', lambda file: file['id'].__setitem__(0, '0' * 32), 'id of row 0 is not'),
             ('no entries', lambda file: file.__delitem__('journal/entries'), 'variable journal/entries does not have the type'),
             ('numbers for entries', entries_are(np.arange(5.)), 'variable journal/entries does not have the type'),
-            ('entries of nothing', entries_are(np.zeros(500, np.uint8)), 'the entries of its group journal list 0')):
+            ('entries of nothing', entries_are(np.zeros(500, np.uint8)), 'its entries list 0')):
         carry(path, copy)
         with h5py.File(copy, 'a') as file:
             change(file)
@@ -131,7 +131,7 @@ def broken_entries(path, copy):
         carry(path, copy, hit(at))
         check(f'byte {at}, of a job: {said_of(copy)}', not said_of(copy))
     carry(path, copy, hit(n_jobs + n_data - 30))
-    check(f'a record: {said_of(copy)}', 'differs from its record' in said_of(copy))
+    check(f'a record: {said_of(copy)}', 'is not what its record says' in said_of(copy))
     carry(path, copy, lambda data: b'SSJE' + data[:50] + data + data[:33])
     check(f'broken pieces between them: {said_of(copy)}', not said_of(copy))
 

@@ -35,7 +35,7 @@
 
 #include "app.h"
 
-enum { MOST_ARGUMENTS = 1100 };
+enum { MOST_ARGUMENTS = 3100 };
 
 /* The absolute folders of a list such as PATH. */
 static void keep_absolute(const char *name, const char *fallback)
