@@ -3,10 +3,11 @@
  * Every program that sharpsweep starts, and what the current folder, which may be a stranger's, has to say in it: nothing.
  *
  *   program               started by           found                                environment, working folder
- *   python3               report               SHARPSWEEP_PYTHON, PATH, then        `-I`: no PYTHON* variable, no folder of the
- *                                              /usr/bin/python3                     user's or the current one on sys.path; ours, for
- *                                                                                   file names; figures.py leaves it while it
- *                                                                                   imports matplotlib, which reads ./matplotlibrc
+ *   python3               report               SHARPSWEEP_PYTHON, PATH, then        `-I`: no PYTHON* variable, no folder of
+ *                                              /usr/bin/python3                     the user's or the current one on sys.path;
+ *                                                                                   ours, for file names; figures.py leaves it
+ *                                                                                   while it imports matplotlib, which reads
+ *                                                                                   ./matplotlibrc
  *   findings.py           report               SHARPSWEEP_ANALYSIS, beside us       puts its own folder on sys.path
  *   fc-list               matplotlib           PATH                                 Python's
  *   sinfo                 submit               PATH                                 ours, which names the cluster (SLURM_CONF)
