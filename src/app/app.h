@@ -97,6 +97,7 @@ char *ss_slice_path(const ss_slice *slice, const char *results, ss_error *error)
 /* ---- other programs, started without a shell: argv NULL-terminated, at most 31 ----------------------------------------- */
 int ss_process_read(const char *const *argv, char *out, size_t out_bytes); /* its status; -1, 127: it cannot be started */
 int ss_process_feed(const char *const *argv, const char *text);            /* the same; text is its standard input */
+int ss_process_become(const char *const *argv, ss_error *error);           /* instead of us; returns only on failure, -1 */
 
 /* ---- signals: SIGINT, SIGTERM and SIGUSR1 ask for a stop; a second SIGINT kills ------------------------------------- */
 void ss_signals_catch(void);
