@@ -12,9 +12,12 @@ import argparse
 import os
 import sys
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 try:
-    import h5py
     import numpy as np
+
+    import results
+    import strict
 except ImportError as missing:
     sys.exit(f'edges.py: Python\'s module {missing.name} is missing; on Debian: '
              'apt-get install python3-h5py python3-numpy python3-matplotlib')
@@ -30,18 +33,15 @@ def edge(lr, rho, momentum, nesterov, g):
     return np.full_like(g, polyak / (1 + 2 * momentum) if nesterov else polyak)
 
 
-def word(value):
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
 def curves(path):
     """[(label, step, lambda_max, edge)] of the points with at least 4 converged tracked measurements."""
     out = []
-    with h5py.File(path, 'r') as file:
+    with strict.open_results(path) as file:
+        n = results.check_points(path, file)
         if 'history/track_lambda_max' not in file:
             return out
-        track, axes = file['history'], word(file.attrs['axes']).split()
-        for i in range(len(file['point'])):
+        track, axes = file['history'], strict.axes(path, file)
+        for i in range(n):
             value = {n: track['track_' + n][i] for n in ('step', 'lambda_max', 'gradient_norm', 'lambda_converged')}
             good = np.isfinite(value['lambda_max']) & (value['lambda_converged'] == 1) & (value['gradient_norm'] > 0)
             if np.sum(good) < 4:
@@ -96,15 +96,15 @@ def main():
     options = parser.parse_args()
     try:
         found = curves(options.results)
-    except (OSError, KeyError) as error:
-        print(f'edges.py: {options.results}: not a readable results file of sharpsweep ({error})', file=sys.stderr)
+    except results.BadFile as error:
+        print(f'edges.py: {error}', file=sys.stderr)
         return 2
     if not found:
         print(f'edges.py: {options.results}: no point has 4 tracked measurements that converged; set track_every_steps in '
               'the job', file=sys.stderr)
         return 2
     for one in found:
-        print(say(*one))
+        print(results.plain(say(*one)))
     print(f'figure: {draw(found, options.output)}')
     return 0
 

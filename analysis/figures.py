@@ -1,14 +1,38 @@
 """figures.py - one figure per finding, and lambda_max against the generalisation gap. Colours are Okabe and Ito's, told
 apart by colour-blind readers; markers and line styles say the same again, so that a grey print is readable."""
+import os
 import textwrap
 
-import matplotlib
+import numpy as np
 
-matplotlib.use('Agg')
-import matplotlib.pyplot as plt          # noqa: E402  (the backend is chosen first)
-import numpy as np                       # noqa: E402
-from matplotlib import ticker            # noqa: E402
-from PIL import Image                    # noqa: E402  (matplotlib needs it too)
+
+def absolute(paths):
+    return ':'.join(p for p in paths.split(':') if os.path.isabs(p))
+
+
+def import_matplotlib():
+    """Without what anybody's settings say, least of all those of the current folder, which may be a stranger's: matplotlib
+    reads ./matplotlibrc, and starts fc-list from PATH."""
+    os.environ.update(MATPLOTLIBRC=os.devnull, PATH=absolute(os.environ.get('PATH', '')) or os.defpath)
+    for name in ('MPLBACKEND', *(n for n in ('MPLCONFIGDIR', 'XDG_CONFIG_HOME', 'XDG_CACHE_HOME', 'HOME')
+                                 if not os.path.isabs(os.environ.get(n, '/')))):
+        os.environ.pop(name, None)
+    here = os.open('.', os.O_PATH | os.O_DIRECTORY)
+    os.chdir('/')
+    try:
+        import matplotlib
+        matplotlib.rcdefaults()
+        matplotlib.use('Agg')
+        import matplotlib.pyplot
+        from matplotlib import ticker
+        from PIL import Image            # matplotlib needs it too
+        return matplotlib.pyplot, ticker, Image
+    finally:
+        os.fchdir(here)
+        os.close(here)
+
+
+plt, ticker, Image = import_matplotlib()
 
 COLOURS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000']
 MARKERS = ['o', 's', '^', 'D', 'v', 'P', 'X']

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))     # `sharpsweep report` starts Python without it (-I)
 try:
     import numpy as np
 
@@ -89,18 +90,26 @@ def clear(folder):
             os.remove(os.path.join(folder, name))
 
 
+def snapshot(word):
+    """What `sharpsweep report` reads instead of the N-th file: an open file of its own, newer than what lies on disk."""
+    number, descriptor = word.split(':')
+    return int(number), f'/proc/self/fd/{int(descriptor)}'
+
+
 def main():
     parser = argparse.ArgumentParser(prog='findings.py', description=__doc__.split('\n\n')[0])
     parser.add_argument('results', nargs='+', help='results files of sharpsweep')
     parser.add_argument('-o', '--output', default='report', help='folder of the report (default: report)')
     parser.add_argument('--accuracy-slack', type=float, default=0.01, metavar='A',
                         help='points further than this off their target train accuracy are left out (default: 0.01)')
+    parser.add_argument('--snapshot', action='append', default=[], metavar='N:FD', type=snapshot, help=argparse.SUPPRESS)
+    parser.add_argument('--journals-known', action='store_true', help=argparse.SUPPRESS)    # the program has looked at them
     options = parser.parse_args()
     if not 0 <= options.accuracy_slack <= 1:
         print(f'findings.py: --accuracy-slack is a fraction from 0 to 1, not {options.accuracy_slack:g}', file=sys.stderr)
         return 2
     try:
-        points = results.load(options.results)
+        points = results.load(options.results, dict(options.snapshot), not options.journals_known)
     except results.BadFile as error:
         print(f'findings.py: {error}', file=sys.stderr)
         return 2
@@ -121,14 +130,14 @@ def main():
         pictures = draw(options.output, points, np.flatnonzero(mask), verdicts)
         said = summary(verdicts, rows, measures, reason)
         with open(os.path.join(options.output, 'verdicts.txt'), 'w', encoding='utf-8') as file:
-            file.write(said)
+            file.write(results.plain(said, '\n'))
         report.write(os.path.join(options.output, 'report.html'), points, reason, verdicts, pictures, rows,
                      measures, warnings_of(points, reason, verdicts))
     except OSError as error:
         print(f'findings.py: {options.output}: {error.strerror}', file=sys.stderr)
         return 2
-    print(said, end='')
-    print(f'report: {os.path.join(options.output, "report.html")}')
+    print(results.plain(said, '\n'), end='')
+    print(f'report: {results.plain(os.path.join(options.output, "report.html"))}')
     return 0
 
 

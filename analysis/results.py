@@ -8,36 +8,9 @@ import os
 import h5py
 import numpy as np
 
-STATUS = ('pending', 'done', 'diverged', 'epoch_limit', 'failed')
-# Measures beside lambda_max, in the file where the job asked for them; compared with the generalisation gap like lambda_max.
-MEASURES = {'trace': 'trace', 'lambda_min': 'smallest eigenvalue', 'gauss_newton_lambda_max': 'Gauss-Newton λ_max',
-            'adaptive_lambda_max': 'adaptive λ_max', 'spherical_sharpness': 'spherical sharpness',
-            'subset_lambda_mean': 'λ_max, mean over subsets', 'sharpness': 'sharpness',
-            'adaptive_sharpness': 'adaptive sharpness', 'batch_sharpness': 'batch sharpness',
-            'alignment': 'gradient alignment', 'sam_edge': "SAM's edge"}
-# The residuals that certify those of them that are eigenvalues.
-RESIDUALS = {'lambda_min': 'lambda_min_residual', 'gauss_newton_lambda_max': 'gauss_newton_residual',
-             'adaptive_lambda_max': 'adaptive_residual', 'spherical_sharpness': 'spherical_residual',
-             'subset_lambda_mean': 'subset_lambda_residual'}
-RECORD = {
-    'id', 'status', 'stop_reason', 'lambda_max', 'lambda_residual', 'lambda_upper', 'lr_lambda_max', 'lambda_fraction',
-    'lambda_converged', 'hvp_count', 'curvature_n_examples', 'curvature_ghost_examples', 'train_loss', 'train_accuracy',
-    'test_loss', 'test_accuracy', 'gradient_norm', 'epochs', 'steps', 'n_parameters', 'n_train', 'n_test', 'train_s',
-    'curvature_s', 'peak_memory_bytes', 'n_threads', 'attempts', 'worker', 'host', 'finished', 'error', 'data_digest',
-    'convolutions', 'n_eigenvalues', 'measure_hvp_count', 'measure_s', 'trace_error', 'subset_lambda_deviation',
-    'subset_examples', 'batch_sharpness_error', *MEASURES, *RESIDUALS.values()}
-# Settings that say how or how long to compute, not what: points that differ in them alone are comparable.
-INCIDENTAL = {'threads', 'save_weights', 'data_dir', 'max_epochs', 'max_steps', 'evaluate_every_epochs', 'curvature_risk',
-              'curvature_max_hvp', 'curvature_memory', 'checkpoint_interval_s', 'micro_batch',
-              'track_every_epochs', 'track_every_steps', 'eigenvalues', 'trial_memory',
-              'trace_probes', 'spectrum_probes', 'spectrum_steps', 'smallest_eigenvalue', 'gauss_newton',
-              'adaptive_eigenvalue', 'spherical_eigenvalue', 'gradient_alignment', 'sharpness_rho', 'sharpness_m',
-              'adaptive_rho', 'sharpness_steps', 'batch_sharpness_batches', 'lambda_subsets', 'track_measures'}
-
-
-class BadFile(Exception):
-    """One sentence for the user."""
-
+import strict
+from record import INCIDENTAL, INTEGERS, MEASURES, RECORD, RESIDUALS, STATUS, TEXTS
+from refusal import BadFile, plain  # noqa: F401  (plain: for those who print)
 
 # Columns that a comparison needs, and what their values must be; those after them only where they are there.
 REQUIRED = ('status', 'lambda_max', 'lambda_residual', 'lambda_converged', 'train_accuracy', 'test_accuracy',
@@ -62,8 +35,22 @@ def text(value):
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
+def check_type(path, name, data):
+    """A variable of the record is of its own type, as for the program's own reader."""
+    is_text = h5py.check_string_dtype(data.dtype) is not None and h5py.check_string_dtype(data.dtype).length is None
+    wrong = name in TEXTS and not is_text or name in INTEGERS and data.dtype.kind not in 'iu' or \
+        name in RECORD - TEXTS - INTEGERS and data.dtype.kind != 'f'
+    if wrong:
+        misfit(path, name)
+
+
+def misfit(path, name):
+    raise BadFile(f'{path}: variable {name} does not have the type or the shape that the schema says')
+
+
 def column(path, name, data):
     """The values of one variable: numbers or texts."""
+    check_type(path, name, data)
     if data.dtype.kind in 'biuf':
         values = data[...]
     elif data.dtype.kind == 'S' or h5py.check_string_dtype(data.dtype) is not None:
@@ -71,8 +58,7 @@ def column(path, name, data):
     else:
         raise BadFile(f'{path}: the variable {name} holds neither numbers nor texts ({data.dtype})')
     if name in NUMBERS and values.dtype.kind == 'O':
-        raise BadFile(f'{path}: the variable {name} holds texts ("{values[0]}"), not numbers' if len(values) else
-                      f'{path}: the variable {name} holds texts, not numbers')
+        raise BadFile(f'{path}: the variable {name} holds texts ("{values[0]}"), not numbers')
     if name in VALUES:
         wanted, good = VALUES[name]
         bad = np.flatnonzero(~good(values.astype(float)))
@@ -81,53 +67,53 @@ def column(path, name, data):
     return values
 
 
-def check_schema(path, attributes):
-    schema, version = text(attributes.get('schema', '')), attributes.get('schema_version')
-    if not schema.startswith('sharpsweep results'):
-        raise BadFile(f'{path}: no results file of sharpsweep (attribute schema is "{schema}")')
-    if np.size(version) != 1 or not isinstance(np.ravel(version)[0], (int, np.integer)):
-        raise BadFile(f'{path}: the attribute schema_version is not one whole number ({version})')
-    if int(np.ravel(version)[0]) > 1:
-        raise BadFile(f'{path}: results of version {int(np.ravel(version)[0])}; this program reads version 1')
+def check_points(path, file):
+    """How many there are: as many as have an identity."""
+    point = file.get('point')
+    if point is None:
+        raise BadFile(f'{path}: dimension point is missing')
+    if not isinstance(point, h5py.Dataset) or point.ndim != 1:
+        misfit(path, 'point')
+    if len(point) == 0:
+        raise BadFile(f'{path}: has 0 rows; expected 1 or more')
+    if not isinstance(file.get('id'), h5py.Dataset):
+        raise BadFile(f'{path}: variable id is missing')
+    if file['id'].shape != point.shape:
+        misfit(path, 'id')
+    check_type(path, 'id', file['id'])
+    for i, value in enumerate(file['id'].asstr()[...]):
+        if len(value) != 32:
+            raise BadFile(f"{path}: id of row {i} is '{value[:40]}', not 32 hex digits")
+    return len(point)
 
 
 def columns_of(path, file):
-    if not isinstance(file.get('point'), h5py.Dataset) or file['point'].ndim != 1:
-        raise BadFile(f'{path}: the list of points (the variable point) is missing; is the file complete?')
-    n = len(file['point'])
-    if n == 0:
-        raise BadFile(f'{path}: holds no points')
-    columns = {name: column(path, name, file[name]) for name in file if name != 'point' and
-               isinstance(file.get(name), h5py.Dataset) and file[name].shape == (n,)}
+    n = check_points(path, file)
+    known = RECORD | NUMBERS | INCIDENTAL | set(strict.axes(path, file))
+    columns = {}
+    for name in file:
+        data = file[name]
+        if name != 'point' and isinstance(data, h5py.Dataset) and data.shape == (n,):
+            columns[name] = column(path, name, data)
+        elif name in known:
+            misfit(path, name)
     lacking = [name for name in REQUIRED if name not in columns]
     if lacking:
-        raise BadFile(f'{path}: no variable {", ".join(lacking)} with a value per point; is the file complete?')
+        raise BadFile(f'{path}: variable {lacking[0]} is missing')
     return columns
 
 
-def read(path):
+def read(path, beside=True):
     """One file: (columns, attributes). Only one-dimensional variables over `point`."""
-    try:
-        with h5py.File(path, 'r') as file:
-            check_schema(path, file.attrs)
-            return columns_of(path, file), {k: attribute(v) for k, v in file.attrs.items()}
-    except OSError as error:
-        reason = 'no such file' if not os.path.exists(path) else 'not a readable HDF5 file'
-        raise BadFile(f'{path}: {reason} ({str(error).splitlines()[0][:80]})') from None
-    except (KeyError, ValueError, TypeError, IndexError, RuntimeError, OverflowError) as error:   # h5py on odd files
-        raise BadFile(f'{path}: not laid out as analysis/SCHEMA.md says ({str(error).splitlines()[0][:80]})') from None
-
-
-def attribute(value):
-    """For the report's provenance only: what is no text in UTF-8 is shown as far as it is."""
-    return value.decode(errors='replace') if isinstance(value, bytes) else str(value)
+    with strict.open_results(path, beside) as file:
+        return columns_of(path, file), strict.attributes(path, file)
 
 
 def read_spectrum(path):
     """Per point of the file the nodes of its spectral density, (eigenvalues, weights); None where it was not measured."""
-    with h5py.File(path, 'r') as file:
+    with strict.open_results(path) as file:
         if 'spectrum' not in file:
-            return [None] * len(file['point'])
+            return [None] * check_points(path, file)
         group = file['spectrum']
         return [(group['eigenvalue'][i, :n], group['weight'][i, :n]) if n else None
                 for i, n in enumerate(group['n_nodes'][...])]
@@ -221,10 +207,11 @@ def names_of(paths):
     return [name if last.count(name) == 1 else path for name, path in zip(last, paths)]
 
 
-def load(paths):
+def load(paths, instead=None, beside=True):
+    """The points of all files; instead: {number of a file: the path to read in its place}; beside: as for open_results."""
     parts, files, start = [], [], 0
-    for path, name in zip(paths, names_of(paths)):
-        columns, attributes = read(path)
+    for i, (path, name) in enumerate(zip(paths, names_of(paths))):
+        columns, attributes = read((instead or {}).get(i, path), beside)
         n = len(columns['status'])
         columns['file'] = np.array([name] * n, dtype=object)
         files.append((name, attributes, start, n))

@@ -7,10 +7,15 @@ import glob
 import io
 import os
 import re
+import signal
+import struct
+import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import warnings
+import zlib
 from unittest import mock
 
 import h5py
@@ -56,8 +61,8 @@ def same(value):
 def extra(kind, fill=None):
     def change(file):
         data = file.create_dataset('extra', (len(file['point']),), kind)
-        if fill is not None:
-            data[:] = fill
+        for i in range(len(data) if fill is not None else 0):
+            data[i] = fill
     return change
 
 
@@ -83,40 +88,43 @@ def text_twice(file):
 
 MALFORMED = [
     ('as it is', lambda file: None, None),
-    ('no list of points', drop('point'), 'variable point'),
+    ('no list of points', drop('point'), 'dimension point is missing'),
     ('a scalar for the points', put('point', 3.0), 'variable point'),
     ('a group for the points', lambda file: (file.__delitem__('point'), file.create_group('point')), 'variable point'),
-    ('no points', emptied, 'no points'),
+    ('no points', emptied, '0 rows'),
     *((f'no {name}', drop(name), name) for name in results.REQUIRED),
     ('a full batch of no size', drop('n_train'), None),
+    ('no identities', drop('id'), 'variable id is missing'),
+    ('identities that are none', put('id', lambda n: ['x'] * n), "id of row 0 is 'x'"),
+    ('a table for the learning rates', put('learning_rate', np.eye(3)), 'variable learning_rate does not have the type'),
     ('no version', lambda file: file.attrs.__delitem__('schema_version'), 'schema_version'),
     ('a version in words', attribute('schema_version', 'one'), 'schema_version'),
     ('two versions', attribute('schema_version', [1, 2]), 'schema_version'),
     ('a version to come', attribute('schema_version', 2), 'version 2'),
-    ('a schema that is no text', attribute('schema', np.bytes_(b'sharpsweep results\xff')), 'SCHEMA.md'),
+    ('a schema that is no text', attribute('schema', np.bytes_(b'sharpsweep results\xff')), 'no results file'),
     ('texts for learning rates', put('learning_rate', lambda n: ['a'] * n), 'learning_rate holds texts'),
     ('fixed texts for learning rates', put('learning_rate', lambda n: np.array([b'0.1'] * n)), 'learning_rate holds texts'),
     ('learning rate 0', put('learning_rate', same(0.0)), 'learning_rate of point 0'),
     ('learning rate NaN', put('learning_rate', same(np.nan)), 'learning_rate of point 0'),
     ('batch size 0', put('batch_size', same(0)), 'batch_size of point 0'),
     ('half an example', put('batch_size', same(1.5)), 'batch_size of point 0'),
-    ('status NaN', put('status', same(np.nan)), 'status of point 0'),
-    ('status in words', put('status', lambda n: ['done'] * n), 'status holds texts'),
+    ('status NaN', put('status', same(np.nan)), 'variable status does not have the type'),
+    ('status in words', put('status', lambda n: ['done'] * n), 'variable status does not have the type'),
     ('status 77', put('status', same(77)), 'status of point 0 is 77'),
     ('test accuracy of 1e300', put('test_accuracy', same(1e300)), 'test_accuracy'),
     ('train accuracy of -1', put('train_accuracy', same(-1.0)), 'train_accuracy'),
-    ('a complex lambda_max', put('lambda_max', same(1 + 2j)), 'lambda_max holds neither'),
+    ('a complex lambda_max', put('lambda_max', same(1 + 2j)), 'variable lambda_max does not have the type'),
     ('a huge lambda_max', put('lambda_max', same(1e308)), 'lambda_max of point 0'),
     ('a tiny lambda_max', put('lambda_max', same(5e-324)), None),
     ('dropout 1', put('dropout', same(1.0)), 'dropout'),
     ('batch norm 2', put('batch_norm', same(2)), 'batch_norm'),
-    ('a compound column', extra([('a', 'f4'), ('b', 'i4')]), 'extra holds neither'),
-    ('a column of lists', extra(h5py.vlen_dtype(np.int32)), 'extra holds neither'),
+    ('a compound column', extra([('a', 'f4'), ('b', 'i4')], (1, 2)), 'extra holds neither'),
+    ('a column of lists', extra(h5py.vlen_dtype(np.int32), np.array([1, 2], np.int32)), 'extra holds neither'),
     ('a column that is no UTF-8', extra(h5py.string_dtype('ascii'), b'\xff\xfe<script>'), 'SCHEMA.md'),
-    ('a link to nowhere', linked('seed', h5py.SoftLink('/nope')), 'seed'),
-    ('a link to another file', linked('seed', h5py.ExternalLink('/etc/passwd', '/x')), 'seed'),
-    ('one more link to nowhere', lambda file: file.__setitem__('aaa', h5py.SoftLink('/nope')), None),
-    ('numbers for identities', put('id', np.arange), None),
+    ('a link to nowhere', linked('seed', h5py.SoftLink('/nope')), 'seed is a soft link'),
+    ('a link to another file', linked('seed', h5py.ExternalLink('/etc/passwd', '/x')), 'seed is an external link'),
+    ('one more link to nowhere', lambda file: file.__setitem__('aaa', h5py.SoftLink('/nope')), 'aaa is a soft link'),
+    ('numbers for identities', put('id', np.arange), 'variable id does not have the type'),
     ('an attribute of bytes', attribute('bytes', np.void(b'\xff\x00')), None),
     ("matplotlib's mathematics in a setting", text_twice, None),
 ]
@@ -143,6 +151,233 @@ def malformed(folder):
     for slack in ('nan', '-1', '2'):
         status, _, err = report(path, '-o', out, f'--accuracy-slack={slack}')
         check(f'slack {slack} is refused: {status} {err}', status == 2 and err.count('\n') == 1)
+
+
+# ---- what strangers may put into a file (what, what is done to a good one, words of the sentence) -----------------------------
+def outside(name, path):
+    """Its data in another file."""
+    def change(file):
+        n = len(file['point'])
+        if name in file:
+            del file[name]
+        file.create_dataset(name, (n,), 'f8', external=[(path, 0, h5py.h5f.UNLIMITED)])
+    return change
+
+
+def virtual(source):
+    def change(file):
+        layout = h5py.VirtualLayout((len(file['point']),), 'f8')
+        layout[:] = h5py.VirtualSource(source, 'lambda_max', shape=(len(file['point']),))
+        del file['lambda_max']
+        file.create_virtual_dataset('lambda_max', layout)
+    return change
+
+
+def replaced(name, shape=None, kind='f8', value=None, **how):
+    def change(file):
+        n = len(file['point'])
+        if name in file:
+            del file[name]
+        made = file.create_dataset(name, (n,) if shape is None else shape, kind, **how)
+        if value is not None:
+            made[...] = value(file, n)
+    return change
+
+
+def twice_deflated(file):
+    """A page of zeros becomes a thousand times smaller, twice."""
+    del file['lambda_max']
+    plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plan.set_chunk((len(file['point']),))
+    plan.set_deflate(9)
+    plan.set_deflate(9)
+    space = h5py.h5s.create_simple((len(file['point']),))
+    made = h5py.h5d.create(file.id, b'lambda_max', h5py.h5t.IEEE_F64LE, space, plan)
+    h5py.Dataset(made)[...] = 1.0
+
+
+def references(file, n):
+    return np.array([file['seed'].ref] * n, h5py.ref_dtype)
+
+
+def regions(file, n):
+    return np.array([file['seed'].regionref[:2]] * n, h5py.regionref_dtype)
+
+
+HOLLOW = 'but the file holds'
+STRANGE = [
+    ('data in another file', outside('lambda_max', '/etc/passwd'), 'lambda_max has external storage'),
+    ('a setting in another file', outside('extra', '/etc/passwd'), 'extra has external storage'),
+    ('data in a pipe', outside('lambda_max', 'PIPE'), 'lambda_max has external storage'),
+    ('a link into a pipe', linked('seed', h5py.ExternalLink('PIPE', '/x')), 'seed is an external link'),
+    ('a history of another file', lambda file: file.__setitem__('history', h5py.ExternalLink('PIPE', '/x')),
+     'history is an external link'),
+    ('a curve of another file', lambda file: file.create_group('history').__setitem__('step', h5py.SoftLink('/seed')),
+     'history/step is a soft link'),
+    ('a virtual dataset', virtual('/etc/passwd'), 'lambda_max is a virtual dataset'),
+    ('a virtual dataset of a pipe', virtual('PIPE'), 'lambda_max is a virtual dataset'),
+    ('a virtual dataset of the file itself', virtual('.'), 'lambda_max is a virtual dataset'),
+    ('references', replaced('extra', kind=h5py.ref_dtype, value=references), 'extra is made of references'),
+    ('references to regions', replaced('extra', kind=h5py.regionref_dtype, value=regions), 'extra is made of references'),
+    ('a reference as an attribute', lambda file: file.attrs.create('at', file['seed'].ref, dtype=h5py.ref_dtype),
+     'attribute at of the root group'),
+    ('a filter of h5py', replaced('lambda_max', compression='lzf', value=lambda _, n: np.ones(n)), 'filter 32000'),
+    ('a filter that loses bits', replaced('lambda_max', scaleoffset=3, value=lambda _, n: np.ones(n)), 'filter 6'),
+    ('a filter twice', twice_deflated, 'a second filter 1'),
+    ('50 million points of nothing', replaced('point', (50_000_000,), 'i8', chunks=(1 << 20,), compression='gzip'), HOLLOW),
+    ('a huge history', replaced('history/track_lambda_max', (36, 50_000_000), chunks=(1, 1 << 20), compression='gzip'), HOLLOW),
+    ('a huge spectrum', replaced('spectrum/weight', (36, 5_000_000)), HOLLOW),
+    ('more than 64 bits of size', replaced('history/step', (1 << 33, 1 << 33), chunks=(1, 1 << 10)), HOLLOW),
+    ('a huge chunk', replaced('seed', chunks=(1 << 26,), maxshape=(None,), compression='gzip'), HOLLOW),
+]
+
+
+def strange(folder):
+    """Refused by name, without a look at what lies elsewhere; signal 14 ends this test if a pipe is opened."""
+    path, out, pipe = (os.path.join(folder, name) for name in ('strange.h5', 'none', 'PIPE'))
+    good = planted.sweep(np.random.default_rng(3), planted.F1, planted.TRUE)
+    os.mkfifo(pipe)
+    signal.alarm(120)
+    for what, change, word in STRANGE:
+        write(path, good)
+        with h5py.File(path, 'a') as file:
+            change(file)
+        begun = time.monotonic()
+        status, said, err = report(path, '-o', out)
+        check(f'{what}: status {status}', status == 2 and not said)
+        check(f'{what}: one sentence: {err}', err.count('\n') == 1 and path in err and word in err)
+        check(f'{what}: at once: {time.monotonic() - begun:.2f} s', time.monotonic() - begun < 2)
+    same_text(path, good)
+    for name in (pipe, folder, '/dev/zero'):
+        status, _, err = report(name, '-o', out)
+        check(f'{name} is no regular file: {err}', status == 2 and 'is not a regular file' in err and err.count('\n') == 1)
+    check('nothing written', not os.path.exists(out))
+    signal.alarm(0)
+
+
+def same_text(path, good):
+    """One long text that every row names takes its bytes once in the file and many times in memory."""
+    for how in ({}, {'chunks': (5,), 'compression': 'gzip', 'shuffle': True}):
+        write(path, good)
+        with h5py.File(path, 'a') as file:
+            made = file.create_dataset('error', (good.n,), h5py.string_dtype(), **how)
+            made[...] = ['x' * 50_000] + [''] * (good.n - 1)
+            at = None if how else made.id.get_offset()
+            mask, first = made.id.read_direct_chunk((0,)) if how else (0, b'')
+            if how:
+                page = np.frombuffer(zlib.decompress(first), np.uint8).reshape(16, 5)
+                page = zlib.compress(np.repeat(page[:, :1], 5, axis=1).tobytes())
+                for i in range(0, good.n, 5):
+                    made.id.write_direct_chunk((i,), page, mask)
+        if not how:
+            with open(path, 'r+b') as file:
+                file.seek(at)
+                one = file.read(16)
+                file.seek(at)
+                file.write(one * good.n)
+        status, _, err = report(path, '-o', f'{path}.none')
+        check(f'one text for all rows {how}: {status} {err}', status == 2 and 'texts' in err and err.count('\n') == 1)
+
+
+def frugal(folder):
+    """A small file of large promises takes no memory."""
+    path = os.path.join(folder, 'hollow.h5')
+    good = planted.sweep(np.random.default_rng(3), planted.F1, planted.TRUE)
+    for name in ('history/track_lambda_max', 'lambda_max'):
+        write(path, good)
+        with h5py.File(path, 'a') as file:
+            replaced(name, (36, 50_000_000), chunks=(1, 1 << 17), compression='gzip')(file)
+            file[name][0, :1 << 17] = 1.0
+        script = ('import resource, sys; sys.path.insert(0, sys.argv[1]); import results\n'
+                  'try: results.read(sys.argv[2])\nexcept results.BadFile as e: print(e, file=sys.stderr)\n'
+                  'print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)')
+        here = os.path.dirname(os.path.abspath(__file__))
+        done = subprocess.run([sys.executable, '-I', '-c', script, here, path], capture_output=True, text=True)
+        check(f'{name}: {done.stderr}', HOLLOW in done.stderr)
+        check(f'{name}: {int(done.stdout) >> 10} MiB', int(done.stdout) < 256 << 10)
+
+
+# ---- the checksum, and the journal beside the file --------------------------------------------------------------------------
+def flipped(path, copy, bit):
+    with open(path, 'rb') as file:
+        body = bytearray(file.read())
+    body[bit // 8] ^= 1 << bit % 8
+    with open(copy, 'wb') as file:
+        file.write(body)
+
+
+def sealed(folder, rng):
+    """No bit of a file with its checksum may be another."""
+    path, bad = os.path.join(folder, 'sealed.h5'), os.path.join(folder, 'flipped.h5')
+    write(path, planted.sweep(rng, planted.F1, planted.TRUE))
+    check('a file with its checksum is read', report(path, '-o', os.path.join(folder, 'read'))[0] == 0)
+    n = 8 * os.path.getsize(path)
+    for bit in [*rng.integers(0, n - 160, 200), *range(n - 96, n)]:
+        flipped(path, bad, int(bit))
+        try:
+            results.read(bad)
+            said = 'is read'
+        except results.BadFile as error:
+            said = error.args[0]
+        check(f'bit {bit} of {n}: {said}', said == f'{bad}: is damaged: its contents do not have the checksum they were '
+              'written with')
+    truth = results.read(path)[0]['lambda_max']
+    for bit in range(n - 160, n - 96):
+        flipped(path, bad, bit)
+        check(f'bit {bit}, without a checksum: as it is', np.array_equal(results.read(bad)[0]['lambda_max'], truth))
+
+
+def journal(path, uuid, n_bytes=256):
+    head = b'SSJOURN\n' + struct.pack('<I', 1) + bytes.fromhex(uuid)
+    with open(f'{path}.journal', 'wb') as file:
+        file.write((head + struct.pack('<I', zlib.crc32(head))).ljust(n_bytes, b'\0'))
+
+
+def belonging(folder, rng):
+    """The journal beside a file is its own, or nothing is read."""
+    os.makedirs(os.path.join(folder, 'deep'))
+    path, link, out = (os.path.join(folder, name) for name in ('deep/own.h5', 'link.h5', 'own'))
+    ours, theirs = 'ab' * 16, 'cd' * 16
+    write(path, planted.sweep(rng, planted.F4, lambda s: (0, 0)), journal_uuid=ours, journal_bytes=np.int64(300))
+    os.symlink(path, link)
+    for name in (path, link):
+        journal(path, ours, 300)
+        status, _, err = report(name, '-o', out)
+        check(f'{name} and its journal: {status} {err}', status == 0 and not err)
+        journal(path, ours, 301)
+        status, _, err = report(name, '-o', out)
+        check(f'{name}: the journal has gone on: {status} {err}',
+              status == 0 and 'journal holds more' in err and err.count('\n') == 1)
+        check('nothing to say of an open file instead', not report_of_snapshot(name, out))
+        journal(path, theirs)
+        status, _, err = report(name, '-o', os.path.join(folder, 'none'))
+        check(f"{name} and another sweep's journal: {status} {err}", status == 2 and err == f'findings.py: {name}: does not '
+              f'belong to the journal beside it ({ours}, the journal is {theirs}); move one of them away, or write to '
+              'another file (-o)\n')
+        flipped(f'{path}.journal', f'{path}.journal', 100)
+        status, _, err = report(name, '-o', out)
+        check(f'{name} and a damaged journal: {status} {err}', status == 0 and 'the header is damaged' in err)
+        os.remove(f'{path}.journal')
+        open(f'{path}.journal', 'w').close()
+        check(f'{name} and an empty journal', report(name, '-o', out)[::2] == (0, ''))
+        os.remove(f'{path}.journal')
+        os.mkfifo(f'{path}.journal')
+        signal.alarm(60)
+        status, _, err = report(name, '-o', out)
+        signal.alarm(0)
+        check(f'{name} and a pipe for a journal: {status} {err}', status == 0 and 'is not a regular file' in err)
+        os.remove(f'{path}.journal')
+
+
+def report_of_snapshot(path, out):
+    """What findings.py says of an open file without a name that it is handed in the place of path."""
+    with open(path, 'rb') as file, tempfile.TemporaryFile() as copy:
+        copy.write(file.read())
+        copy.flush()
+        status, _, err = report(path, '-o', out, '--snapshot', f'0:{copy.fileno()}')
+    with open(os.path.join(out, 'report.html'), encoding='utf-8') as file:
+        named = os.path.basename(path) in file.read()
+    return err or (status and f'status {status}') or (not named and 'not named')
 
 
 # ---- which points are compared with which ---------------------------------------------------------------------------------
@@ -274,6 +509,10 @@ def main():
     rng = np.random.default_rng(3)
     with tempfile.TemporaryDirectory() as folder:
         malformed(folder)
+        strange(folder)
+        frugal(folder)
+        sealed(folder, rng)
+        belonging(folder, rng)
         selection(rng)
         what_is_used(rng)
         several(rng, folder)

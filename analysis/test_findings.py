@@ -2,13 +2,16 @@
 
 usage: test_findings.py   Writes small results files with h5py, in the shape of SCHEMA.md. Exit status 1 if a check fails."""
 import os
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 
 import h5py
 import numpy as np
 
+import results
 import test_criteria as planted
 from test_checks import check, finish
 
@@ -16,7 +19,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def write(path, points, **attributes):
-    """A results file of `points` as the program lays it out: dimension scale `point`, one variable per column."""
+    """A results file of `points` as the program lays it out: dimension scale `point`, one variable per column, checksum."""
     with h5py.File(path, 'w') as file:
         file.attrs.update({'schema': 'sharpsweep results', 'schema_version': 1, 'job_text': 'model: <mlp> & co',
                            'sharpsweep_commit': 'planted', **attributes})
@@ -25,9 +28,15 @@ def write(path, points, **attributes):
         for name, column in points.columns.items():
             if name in ('file', 'batch'):
                 continue
+            if name in results.INTEGERS:
+                column = column.astype(int)
             file[name] = column if column.dtype.kind != 'O' else [str(v) for v in column]
             file[name].dims[0].attach_scale(scale)
         file['id'] = [f'{attributes.get("tag", "0"):0>4}{i:028x}' for i in range(points.n)]
+        file['id'].dims[0].attach_scale(scale)
+    with open(path, 'r+b') as file:                   # the checksum behind its end
+        body = file.read()
+        file.write(b'SSH5SUM\n' + struct.pack('<QI', len(body), zlib.crc32(body)))
 
 
 def run(*arguments):

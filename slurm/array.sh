@@ -8,6 +8,13 @@
 # Prints the numbers of the two jobs. The second is given the array's account, partition, QOS, cluster and reservation. SWEEP_SCRIPT: another script than sweep.sbatch, such as one that
 # `sharpsweep submit --dry-run` wrote. The knobs of sweep.sbatch are taken from the environment.
 set -eu
+# Programs of absolute folders only: an empty or relative part of PATH is the current folder, which may be a stranger's.
+absolute_path() {
+    local kept='' part
+    while IFS= read -r -d : part; do case $part in /*) kept=$kept:$part ;; esac; done <<<"$PATH:"
+    PATH=${kept#:}
+}
+absolute_path
 here=$(cd "$(dirname "$0")" && pwd)
 script=${SWEEP_SCRIPT:-$here/sweep.sbatch}
 usage() {

@@ -6,6 +6,13 @@
 #
 # The knobs of sweep.sbatch are taken from the environment; SWEEP_SCRIPT as in array.sh. `scancel` what it prints to end all.
 set -eu
+# Programs of absolute folders only: an empty or relative part of PATH is the current folder, which may be a stranger's.
+absolute_path() {
+    local kept='' part
+    while IFS= read -r -d : part; do case $part in /*) kept=$kept:$part ;; esac; done <<<"$PATH:"
+    PATH=${kept#:}
+}
+absolute_path
 here=$(cd "$(dirname "$0")" && pwd)
 script=${SWEEP_SCRIPT:-$here/sweep.sbatch}
 usage() {

@@ -4,6 +4,12 @@
 
 #include "sharpsweep/sweep.h"
 
+/* ---- identities: ss_point_identify of a grid's points, much faster where many are asked for, best in their order ------- */
+typedef struct ss_identities ss_identities;
+ss_identities *ss_identities_create(const ss_grid *grid, ss_error *error); /* keeps a pointer to grid */
+void ss_identities_destroy(ss_identities *ids);
+void ss_identities_at(ss_identities *ids, size_t point, const char *data_digest, char id[SS_ID_BYTES]);
+
 /* ---- queue: what next? -------------------------------------------------------------------------------------------- */
 typedef struct ss_queue ss_queue;
 ss_queue *ss_queue_create(size_t n_points, const double *cost, ss_error *error); /* cost NULL: in order; else longest first,

@@ -85,7 +85,7 @@ const ss_column *ss_results_column(const ss_results *r, const char *name); /* NU
 
 /* Checks journal, file and checkpoints, each fault a line through `say`. Returns the number of faults found (0: all is well) or -1
  * when nothing can be read or, with repair, a writer is at work. Repair joins every result that journal and file can prove into both;
- * what was damaged is kept as NAME.kept-TIME, and each point whose result is given up is a line. */
+ * what was damaged is kept as NAME.kept-TIME, and each point whose result is given up is a line. -2: in part, the file but not the journal. */
 int ss_store_verify(const char *path, bool repair, void (*say)(void *ctx, const char *line), void *ctx, ss_error *error);
 
 /* Joins results files of one job and the same data (slices of its grid, computed by several allocations) into `out`, made
@@ -96,7 +96,7 @@ typedef struct ss_merged {
     size_t n_points, n_finished, n_failed;
     size_t n_agreed;              /* finished in more than one file */
 } ss_merged;
-enum { SS_MERGED_WITHOUT_WEIGHTS = -2 }; /* the results are in place, but not all weights could be put beside them */
+enum { SS_MERGED_IN_PART = -2 }; /* the results are in place, but not the journal, or not all weights beside them */
 int ss_store_merge(const char *out, size_t n, const char *const *in, ss_merged *result, ss_error *error);
 
 /* ---- weights files ----------------------------------------------------------------------------------------------------

@@ -140,11 +140,6 @@ void ss_grid_settings(const ss_grid *grid, size_t i, ss_settings *out);
 /* A point's identity: 32 hex digits, a hash of every identity key's name and value, the data digest and the version of
  * our numerics (SS_NUMERICS in src/sweep/point.c). */
 void ss_point_identify(const ss_settings *s, const char *data_digest, char id[SS_ID_BYTES]);
-/* The same of a grid's points, much faster where many are asked for, best in their order. Keeps a pointer to grid. */
-typedef struct ss_identities ss_identities;
-ss_identities *ss_identities_create(const ss_grid *grid, ss_error *error);
-void ss_identities_destroy(ss_identities *ids);
-void ss_identities_at(ss_identities *ids, size_t point, const char *data_digest, char id[SS_ID_BYTES]);
 
 /* ---- record: what one trial reports ------------------------------------------------------------------------------ */
 typedef enum ss_status { SS_PENDING, SS_DONE, SS_DIVERGED, SS_EPOCH_LIMIT, SS_FAILED, SS_N_STATUS } ss_status;

@@ -74,9 +74,11 @@ void ss_status_file_begin(const char *path);
  * else; what became such a file later is left alone. */
 int ss_status_file_check(const char *path, const char *job, const char *results, ss_error *error);
 void ss_status_file_end(const char *path, int status, const char *why);
-/* -o, else the job's output, else NAME.h5 beside the job file; ss_free it. */
+/* Can a results file, with all that stands beside it, have this name? Else -1; what lies there is the store's matter. */
+int ss_results_check(const char *path, ss_error *error);
+/* -o, else the job's output, else NAME.h5 beside the job file, checked; ss_free it. */
 char *ss_results_path(const ss_job *job, const char *option, ss_error *error);
-int ss_make_folder_of(const char *path, ss_error *error); /* the folders that lead to a file */
+#define ss_make_folder_of ss_folder_make /* of cmd_merge.c alone, until the store makes the folder */
 /* The file that stops a run: RESULTS.stop, where RESULTS is a link also beside the file itself. */
 enum { SS_STOP_PATH_BYTES = 4096 };
 typedef struct ss_stop_file { char path[2][SS_STOP_PATH_BYTES]; double polled_s; } ss_stop_file;
@@ -95,6 +97,7 @@ char *ss_slice_path(const ss_slice *slice, const char *results, ss_error *error)
 /* ---- other programs, started without a shell: argv NULL-terminated, at most 31 ----------------------------------------- */
 int ss_process_read(const char *const *argv, char *out, size_t out_bytes); /* its status; -1, 127: it cannot be started */
 int ss_process_feed(const char *const *argv, const char *text);            /* the same; text is its standard input */
+int ss_process_become(const char *const *argv, ss_error *error);           /* instead of us; returns only on failure, -1 */
 
 /* ---- signals: SIGINT, SIGTERM and SIGUSR1 ask for a stop; a second SIGINT kills ------------------------------------- */
 void ss_signals_catch(void);

@@ -11,7 +11,7 @@ int ss_cmd_merge(const ss_arguments *arguments, ss_error *error)
     }
     const char *const *in = (const char *const *)arguments->more;
     int rc = ss_store_merge(out, arguments->n_more, in, &m, error);
-    if (rc) return rc == SS_MERGED_WITHOUT_WEIGHTS ? SS_EXIT_ERROR : SS_EXIT_USAGE;
+    if (rc) return rc == SS_MERGED_IN_PART ? SS_EXIT_ERROR : SS_EXIT_USAGE;
     size_t n_left = m.n_points - m.n_finished - m.n_failed;
     printf("%s: %zu of %zu points finished", out, m.n_finished, m.n_points);
     if (m.n_failed) printf(", %zu failed", m.n_failed);

@@ -51,7 +51,8 @@ static void print_axis(const ss_axis *axis)
 {
     for (int k = 0; k < axis->n_keys; k++) {
         printf("  %s%-24s %4d  ", k ? "+ " : "  ", axis->key[k]->name, axis->n_values);
-        for (int v = 0; v < axis->n_values && v < 12; v++) printf("%s%s", v ? ", " : "", axis->text[k][v]);
+        for (int v = 0; v < axis->n_values && v < 12; v++)
+            printf("%s%s", v ? ", " : "", ss_printable_of(axis->text[k][v]).text);
         printf("%s\n", axis->n_values > 12 ? ", ..." : "");
     }
 }
@@ -60,7 +61,7 @@ static void print_grid(const plan *p)
 {
     size_t product = 1;
     for (int a = 0; a < p->job->n_axes; a++) product *= (size_t)p->job->axes[a].n_values;
-    printf("%s: %zu %s", p->job->path, p->n, p->n == 1 ? "point" : "points");
+    printf("%s: %zu %s", ss_printable_of(p->job->path).text, p->n, p->n == 1 ? "point" : "points");
     if (product > p->n) printf(" (%zu combinations, %zu excluded)", product, product - p->n);
     printf(", %zu done, %zu to do\n", p->n_done, p->n - p->n_done);
     for (int a = 0; a < p->job->n_axes; a++) print_axis(&p->job->axes[a]);
@@ -139,10 +140,10 @@ static void print_basis(const plan *p)
     const ss_cost_model *model = ss_forecast_model(p->forecast);
     size_t n = ss_cost_model_count(model);
     printf("\nspeed         %.3g GFLOP/s on one core, %s on %s\n", p->flops_per_s / 1e9,
-           p->assumed ? "assumed" : "measured with gradients of this job's largest network", ss_cpu_name());
+           p->assumed ? "assumed" : "measured with gradients of this job's largest network", ss_printable_of(ss_cpu_name()).text);
     if (n)
         printf("predicted     from the work, corrected by %zu finished %s of %s; one point scatters by a factor of %.2g\n",
-               n, n == 1 ? "point" : "points", p->results, exp(ss_cost_model_spread(model)));
+               n, n == 1 ? "point" : "points", ss_printable_of(p->results).text, exp(ss_cost_model_spread(model)));
     else
         printf("predicted     from the work alone, and rough: no point has been measured yet (a factor of %.2g either "
                "way)\n", exp(ss_cost_model_spread(model)));
@@ -160,7 +161,7 @@ static void print_costs(const plan *p, int n_ranks, const total *t, const double
         printf("; %.3g if every point needs all of its max_epochs", t->most_s / 3600);
     ss_duration_format(t->longest_s, text);
     ss_point_describe(p->job, ss_study_grid(p->study), t->longest, place, sizeof place);
-    printf("\nlongest point %s: point %zu %s\n", text, t->longest, place);
+    printf("\nlongest point %s: point %zu %s\n", text, t->longest, ss_printable_of(place).text);
     print_memory(&p->cost[t->largest]);
     printf("wall time     ");
     print_interval(wall_s, ss_cost_model_sum_spread(ss_forecast_model(p->forecast), n_left, left));
@@ -189,7 +190,7 @@ int ss_cmd_plan(const ss_arguments *arguments, ss_error *error)
     if (n_left)
         print_costs(&p, (int)n_ranks, &t, left, n_left);
     else
-        printf("\nnothing is left to do: see `sharpsweep show %s`\n", p.results);
+        printf("\nnothing is left to do: see `sharpsweep show %s`\n", ss_printable_of(p.results).text);
     status = SS_EXIT_OK;
 done:
     ss_free(left);

@@ -1,6 +1,7 @@
 /* cmd_report.c - `sharpsweep report`: hands results files to analysis/findings.py, which draws the figures and judges the
  * findings. Python is found, not built in: the sweep itself needs none. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,18 +36,20 @@ static int find_script(char out[PATH_MAX], ss_error *error)
 }
 
 /* The first Python that has what findings.py imports: SHARPSWEEP_PYTHON alone if it is set, else the one on the PATH, else
- * the system's (a virtual environment often hides a Debian that has everything). */
+ * the system's (a virtual environment often hides a Debian that has everything). matplotlib is not imported but looked for: it
+ * reads files of the current folder. */
 static const char *find_python(ss_error *error)
 {
     const char *named = getenv("SHARPSWEEP_PYTHON");
     const char *const candidates[] = {named ? named : "python3", named ? NULL : "/usr/bin/python3", NULL};
     char said[512], missing[512] = "";
     for (size_t i = 0; candidates[i]; i++) {
-        const char *const probe[] = {candidates[i], "-c",
-                                     "import sys\n"
-                                     "for name in 'h5py', 'numpy', 'scipy', 'matplotlib':\n"
+        const char *const probe[] = {candidates[i], "-I", "-c",
+                                     "import importlib.util, sys\n"
+                                     "for name in 'h5py', 'numpy', 'scipy':\n"
                                      "    try: __import__(name)\n"
-                                     "    except ImportError: sys.exit(print(name))\n", NULL};
+                                     "    except ImportError: sys.exit(print(name))\n"
+                                     "if not importlib.util.find_spec('matplotlib'): print('matplotlib')\n", NULL};
         said[0] = '\0';
         int status = ss_process_read(probe, said, sizeof said);
         said[strcspn(said, "\n")] = '\0';
@@ -56,31 +59,64 @@ static const char *find_python(ss_error *error)
         else snprintf(missing + at, sizeof missing - at, "%s%s cannot be run", at ? ", " : "", candidates[i]);
     }
     ss_fail(error, "the report needs Python 3 with h5py, numpy, scipy and matplotlib: %s; on Debian: apt-get install "
-            "python3-h5py python3-scipy python3-matplotlib, or name a Python in SHARPSWEEP_PYTHON", missing);
+            "python3-h5py python3-scipy python3-matplotlib, or name a Python in SHARPSWEEP_PYTHON, such as that of a virtual "
+            "environment (what lies in ~/.local is not used: Python is started isolated)", missing);
     return NULL;
+}
+
+/* A file that says less than its journal is made anew where nobody sees it: an open descriptor without a name, which Python
+ * inherits and which ends with it. *fd: -1 where the file itself says all. */
+static int take_snapshot(const char *path, int *fd, ss_error *error)
+{
+    char folder[PATH_MAX], to[PATH_MAX + 16];
+    const char *place = getenv("TMPDIR");
+    *fd = -1;
+    if (snprintf(folder, sizeof folder, "%s/sharpsweep.XXXXXX", place && place[0] == '/' ? place : "/tmp") >= (int)sizeof folder)
+        return ss_fail(error, "TMPDIR: %.80s...: the name is too long", place);
+    if (!mkdtemp(folder)) return ss_fail(error, "%s: cannot be made: %s; name another folder in TMPDIR", folder, strerror(errno));
+    snprintf(to, sizeof to, "%s/results.h5", folder);
+    int rc = ss_results_snapshot(path, to, error);
+    if (rc > 0 && (*fd = open(to, O_RDONLY)) < 0) rc = ss_fail(error, "%s: %s", to, strerror(errno));
+    unlink(to);
+    rmdir(folder);
+    return rc < 0 ? -1 : 0;
+}
+
+/* Reads every file as `show` does, which refuses what it refuses; Python then reads what is left of them. */
+static size_t add_snapshots(const char **argv, size_t n, const ss_arguments *arguments, ss_error *error)
+{
+    static char text[MOST_FILES][32];
+    int fd;
+    for (size_t i = 0; i <= arguments->n_more; i++) {
+        if (take_snapshot(i == 0 ? arguments->operand : arguments->more[i - 1], &fd, error)) return 0;
+        if (fd < 0) continue;
+        snprintf(text[i], sizeof text[i], "%zu:%d", i, fd);
+        argv[n++] = "--snapshot";
+        argv[n++] = text[i];
+    }
+    return n;
 }
 
 int ss_cmd_report(const ss_arguments *arguments, ss_error *error)
 {
     char script[PATH_MAX];
-    const char *python, *argv[MOST_FILES + 8];
+    const char *python, *argv[3 * MOST_FILES + 16];
     size_t n = 0;
     if (arguments->n_more >= MOST_FILES)
         return ss_fail(error, "%zu results files: at most %d", arguments->n_more + 1, MOST_FILES), SS_EXIT_USAGE;
     if (find_script(script, error) != 0 || !(python = find_python(error))) return SS_EXIT_USAGE;
     argv[n++] = python;
+    argv[n++] = "-I"; /* the current folder may be a stranger's: process.c */
     argv[n++] = script;
     if (arguments->value[0]) argv[n++] = "--output", argv[n++] = arguments->value[0];
     if (arguments->value[1]) argv[n++] = "--accuracy-slack", argv[n++] = arguments->value[1];
+    argv[n++] = "--journals-known";
+    if ((n = add_snapshots(argv, n, arguments, error)) == 0) return SS_EXIT_USAGE;
     argv[n++] = "--";
     argv[n++] = arguments->operand;
     for (size_t i = 0; i < arguments->n_more; i++) argv[n++] = arguments->more[i];
     argv[n] = NULL;
     fflush(stdout);
-    /* From here on this process is the report: its output, its exit status. */
-    char *words[MOST_FILES + 8]; /* execvp's prototype lacks const */
-    memcpy(words, argv, (n + 1) * sizeof *words);
-    execvp(python, words);
-    ss_fail(error, "%s cannot be started: %s", python, strerror(errno));
+    ss_process_become(argv, error); /* from here on this process is the report: its output, its exit status */
     return SS_EXIT_USAGE;
 }

@@ -79,11 +79,10 @@ static int load_job(sweep *s, const char *path, const char *output, ss_error *er
     s->job = ss_job_load(path, &unreadable);
     s->results = ss_results_path(s->job ? s->job : &nameless, output, error);
     ss_free(nameless.path);
-    if (!s->results || take_slice(s, error) || check_status_file(s, path, error)) return -1;
-    if (!s->job) {
-        *error = unreadable;
-        return -1;
-    }
+    bool named = s->results && take_slice(s, error) == 0;
+    if (named && check_status_file(s, path, error)) return -1;
+    if (!s->job) *error = unreadable;
+    if (!s->job || !named) return -1;
     /* Before anything that may wait: scripts take a rank 0 that does not say that it runs for one that hangs. */
     ss_status_file_begin(s->status_file);
     return 0;
@@ -150,8 +149,8 @@ fail:
 static int open_store(sweep *s, ss_error *error)
 {
     const ss_provenance provenance = ss_study_provenance(s->study, s->parallel ? ss_farm_describe() : "none");
-    if (ss_make_folder_of(s->results, error)) return -1;
     ss_fault_delay("open");
+    if (ss_folder_make(s->results, error)) return -1; /* TO MOVE: into the store, behind all its checks */
     s->store = ss_store_open(s->results, s->job, ss_study_grid(s->study), &provenance, error);
     return s->store ? 0 : -1;
 }
@@ -346,24 +345,26 @@ static ss_farm_end run_farm(sweep *s, ss_error *error)
 static void print_summary(const sweep *s, ss_farm_end end)
 {
     char took[SS_TIME_BYTES], how[64] = "";
+    const ss_printable shown = ss_printable_of(s->results);
+    const char *results = shown.text;
     size_t n_failed = s->n_failed, n_finished = s->n_before + s->n_kept - n_failed;
     ss_duration_format(ss_clock_s() - s->start_s, took);
     if (s->n_diverged) snprintf(how, sizeof how, " (%zu of this run diverged)", s->n_diverged);
     if (end == SS_FARM_STOPPED)
-        printf("%s: stopped %s after %s with %zu of %zu points finished%s; run the same command again to go on\n", s->results,
+        printf("%s: stopped %s after %s with %zu of %zu points finished%s; run the same command again to go on\n", results,
                s->stopped_by ? s->stopped_by : "by a signal", took, n_finished, s->n_mine, how);
     else if (s->n_mine == 0)
-        printf("%s: nothing to do: slice %zu/%zu of the %zu %s has %s\n", s->results, s->slice.i, s->slice.n, s->n,
+        printf("%s: nothing to do: slice %zu/%zu of the %zu %s has %s\n", results, s->slice.i, s->slice.n, s->n,
                s->n == 1 ? "point" : "points", s->n_sliced ? "only points that the whole has finished" : "none of them");
     else if (s->n_kept == 0)
-        printf("%s: all %zu points were finished already; see them with `sharpsweep show %s`\n", s->results, s->n_mine,
-               s->results);
+        printf("%s: all %zu points were finished already; see them with `sharpsweep show %s`\n", results, s->n_mine,
+               results);
     else if (n_failed)
         printf("%s: %zu of %zu points finished%s, %zu failed in %s; see why with `sharpsweep status %s`, run again to retry\n",
-               s->results, n_finished, s->n_mine, how, n_failed, took, s->results);
+               results, n_finished, s->n_mine, how, n_failed, took, results);
     else
-        printf("%s: %zu of %zu points finished%s, %zu of them now in %s; see them with `sharpsweep show %s`\n", s->results,
-               n_finished, s->n_mine, how, s->n_kept, took, s->results);
+        printf("%s: %zu of %zu points finished%s, %zu of them now in %s; see them with `sharpsweep show %s`\n", results,
+               n_finished, s->n_mine, how, s->n_kept, took, results);
 }
 
 static bool has_weights(const sweep *s, size_t i)

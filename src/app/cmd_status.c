@@ -76,7 +76,7 @@ static void print_left(const ss_outlook *o)
 
 static void print_head(const char *path, const ss_results *r, const tally *t, const ss_outlook *o)
 {
-    printf("%s: %zu %s: %zu finished", path, t->n, t->n == 1 ? "point" : "points", t->finished);
+    printf("%s: %zu %s: %zu finished", ss_printable_of(path).text, t->n, t->n == 1 ? "point" : "points", t->finished);
     if (t->diverged || t->limit) printf(" (%zu diverged, %zu at the epoch limit)", t->diverged, t->limit);
     printf(", %zu running, %zu waiting, %zu failed\n", t->running, t->waiting, t->failed);
     if (r->writer_alive) {
@@ -94,7 +94,7 @@ static void print_head(const char *path, const ss_results *r, const tally *t, co
         if (o->work_s > 0) printf(" (about %.3g core-hours are left)", o->work_s / 3600);
         printf("\n");
     } else {
-        printf("complete; see the results with `sharpsweep show %s`\n", path);
+        printf("complete; see the results with `sharpsweep show %s`\n", ss_printable_of(path).text);
     }
 }
 
@@ -156,7 +156,8 @@ static int print_axis(const ss_results *r, const ss_column *column, ss_error *er
 static void print_place(const ss_results *r, size_t i)
 {
     for (size_t k = 0; k < r->n_columns; k++)
-        if (r->column[k].is_axis) printf(" %s=%s", r->column[k].name, r->column[k].text[i]);
+        if (r->column[k].is_axis)
+            printf(" %s=%s", ss_printable_of(r->column[k].name).text, ss_printable_of(r->column[k].text[i]).text);
 }
 
 /* Where a worker's latest point of this run was finished; NULL: it has finished none. */
@@ -185,7 +186,7 @@ static void print_running(const ss_results *r, size_t n_running)
         print_place(r, i);
         if (r->worker[i] >= 0) {
             const char *host = host_of(r, r->worker[i]);
-            printf(": rank %lld%s%s%s", (long long)r->worker[i], host ? " (" : "", host ? host : "", host ? ")" : "");
+            printf(": rank %lld%s%s%s", (long long)r->worker[i], host ? " (" : "", ss_printable_of(host).text, host ? ")" : "");
         }
         if (isfinite(r->running_s[i])) {
             ss_duration_format(r->running_s[i], since);
@@ -209,11 +210,11 @@ static bool is_alike(const char *a, const char *b)
 }
 
 /* Characters of a reason before what was measured of one point: "... (0.1 s, 0.0 s of processor, 12 MiB)". */
-static int unmeasured_length(const char *reason)
+static size_t unmeasured_length(const char *reason)
 {
     size_t n = strlen(reason);
     const char *tail = n > 5 && strcmp(reason + n - 5, " MiB)") == 0 ? strrchr(reason, '(') : NULL;
-    return (int)(tail && tail > reason && strstr(tail, " s, ") ? (size_t)(tail - reason) - 1 : n);
+    return tail && tail > reason && strstr(tail, " s, ") ? (size_t)(tail - reason) - 1 : n;
 }
 
 /* One reason: how many points, the first of them, where that one ran. */
@@ -223,11 +224,12 @@ static size_t print_reason(const ss_results *r, size_t first, const char *reason
     double attempts = ss_results_number(r, "attempts", first);
     size_t n = 0;
     for (size_t i = first; i < r->n; i++) n += r->status[i] == SS_FAILED && (!why || is_alike(why->text[i], reason));
-    int shown = n == 1 ? (int)strlen(reason) : unmeasured_length(reason);
-    if (!reason[0]) printf("  %zu %s: no reason is recorded\n   ", n, n == 1 ? "point" : "points");
-    else printf("  %zu %s: %.*s\n   ", n, n == 1 ? "point" : "points", shown, reason);
+    ss_printable shown = ss_printable_of(reason);
+    if (n > 1) shown.text[unmeasured_length(shown.text)] = '\0';
+    printf("  %zu %s: %s\n   ", n, n == 1 ? "point" : "points", reason[0] ? shown.text : "no reason is recorded");
     print_place(r, first);
-    if (host && host->text[first][0]) printf("; on %s, rank %lld", host->text[first], (long long)r->worker[first]);
+    if (host && host->text[first][0])
+        printf("; on %s, rank %lld", ss_printable_of(host->text[first]).text, (long long)r->worker[first]);
     if (attempts > 1) printf(", attempt %.0f", attempts);
     printf("%s\n", n > 1 ? "; and others" : "");
     return n;
@@ -252,7 +254,8 @@ static void print_failures(const char *path, const ss_results *r, size_t n_faile
     }
     if (n_failed > n_told) printf("  and %zu more with other reasons\n", n_failed - n_told);
     printf("The run's log (its standard error; under SLURM the job's output file) has a line `failed: ...` for each with\n"
-           "its time and host; `sharpsweep show %s --csv` lists all (columns status, error, host, worker, attempts).\n", path);
+           "its time and host; `sharpsweep show %s --csv` lists all (columns status, error, host, worker, attempts).\n",
+           ss_printable_of(path).text);
 }
 
 int ss_cmd_status(const ss_arguments *arguments, ss_error *error)

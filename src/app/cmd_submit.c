@@ -264,7 +264,7 @@ int ss_cmd_submit(const ss_arguments *arguments, ss_error *error)
     int status = SS_EXIT_USAGE;
     if (read_options(arguments, &s, error) || work_open(&w, arguments, error)) goto done;
     if (w.n_left == 0) {
-        printf("%s: nothing is left to do; see `sharpsweep show`\n", w.results);
+        printf("%s: nothing is left to do; see `sharpsweep show`\n", ss_printable_of(w.results).text);
         status = SS_EXIT_OK;
         goto done;
     }

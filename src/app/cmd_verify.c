@@ -12,7 +12,7 @@ int ss_cmd_verify(const ss_arguments *arguments, ss_error *error)
     const char *path = arguments->operand;
     bool repair = arguments->value[0] != NULL;
     int n_faults = ss_store_verify(path, repair, say, NULL, error);
-    if (n_faults < 0) return SS_EXIT_USAGE;
+    if (n_faults < 0) return n_faults == -1 ? SS_EXIT_USAGE : SS_EXIT_ERROR;
     if (n_faults == 0) {
         printf("%s: no fault found\n", path);
         return SS_EXIT_OK;

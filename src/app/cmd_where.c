@@ -52,7 +52,7 @@ int ss_cmd_where(const ss_arguments *arguments, ss_error *error)
     if (path && arguments->value[2]) {
         if (print_mark(path, error) == 0) status = SS_EXIT_OK;
     } else if (path) {
-        printf("%s\n", path);
+        printf("%s\n", path);    /* byte for byte: a script opens it */
         status = SS_EXIT_OK;
     }
     ss_free(path);

@@ -78,7 +78,10 @@ static const ss_command commands[] = {
      run_options, ss_cmd_run, true, false},
     {"plan", "JOB.yaml", "Say what a sweep would do and cost; run nothing", NULL, plan_options, ss_cmd_plan, false, false},
     {"status", "RESULTS.h5", "Say how far a sweep is, also while it runs", NULL, status_options, ss_cmd_status, false, false},
-    {"show", "RESULTS.h5", "Print results as a table", NULL, show_options, ss_cmd_show, false, false},
+    {"show", "RESULTS.h5", "Print results as a table",
+     "In CSV every point is one line and every number a plain one: controls stand as \\n, \\x1b and the like, as in\n"
+     "tables, and text that a spreadsheet takes for a formula (it begins with =, +, - or an at sign) behind an apostrophe.\n",
+     show_options, ss_cmd_show, false, false},
     {"curvature", "JOB.yaml", "Measure lambda_max of given weights, without training", NULL, curvature_options,
      ss_cmd_curvature, false, false},
     {"merge", "OUT.h5 IN.h5...", "Join the results files of a sweep's slices",
@@ -175,7 +178,7 @@ int ss_app_main(int argc, char **argv)
     int status = run_command(argc, argv, &error);
     if (ss_farm_rank() != 0) return SS_EXIT_OK; /* rank 0 speaks for all, and its status is the sweep's */
     if (error.text[0]) {
-        fprintf(stderr, "sharpsweep: %s\n", error.text);
+        fprintf(stderr, "sharpsweep: %s\n", ss_printable_of(error.text).text);
     } else if ((fflush(stdout) || ferror(stdout)) && errno != EPIPE) { /* a reader who has left is no fault of the results */
         fprintf(stderr, "sharpsweep: cannot write to standard output: %s\n", strerror(errno));
         if (status == SS_EXIT_OK) status = SS_EXIT_ERROR;

@@ -74,9 +74,9 @@ static void give_up_waiting(int signal_number)
 static void limit_waiting(void)
 {
     const char *rank = launcher_rank();
-    snprintf(alone_text, sizeof alone_text, "sharpsweep: not all ranks arrived within %.0f s (rank %s on %s did); one has died "
-             "while starting, or the nodes do not reach each other; run the same command again\n", ss_farm_patience_s(),
-             rank ? rank : "?", ss_host_name());
+    snprintf(alone_text, sizeof alone_text, "sharpsweep: not all ranks arrived within %.0f s (rank %.20s on %.99s did); one has "
+             "died while starting, or the nodes do not reach each other; run the same command again\n", ss_farm_patience_s(),
+             rank ? ss_printable_of(rank).text : "?", ss_printable_of(ss_host_name()).text);
     signal(SIGALRM, give_up_waiting);
     alarm((unsigned)ss_farm_patience_s() + 1);
 }
@@ -107,7 +107,7 @@ static int run_parallel(int argc, char **argv)
         return SS_EXIT_ERROR;
     }
     if (ss_farm_join(&error)) {
-        fprintf(stderr, "sharpsweep: %s\n", error.text);
+        fprintf(stderr, "sharpsweep: %s\n", ss_printable_of(error.text).text);
         MPI_Abort(MPI_COMM_WORLD, SS_EXIT_ERROR);
     }
     alarm(0);
@@ -124,7 +124,7 @@ int main(int argc, char **argv)
     bool parallel = command && command->parallel && !asks_for_help(argc, argv);
     ss_error error = {{0}};
     if (parallel && !has_argument(argc, argv, "--in-process") && ss_crew_create(&error)) {
-        fprintf(stderr, "sharpsweep: %s\n", error.text);
+        fprintf(stderr, "sharpsweep: %s\n", ss_printable_of(error.text).text);
         return SS_EXIT_ERROR;
     }
     if (parallel && under_launcher()) return run_parallel(argc, argv);

@@ -8,6 +8,30 @@
 
 #include "app.h"
 
+/* Beside the file stand NAME.journal and, while either is replaced, a temporary file of its own name (base/file.c); below
+ * NAME.checkpoints one file per point, of 32 digits. */
+enum { TEMPORARY_BYTES = 60, BESIDE_BYTES = sizeof ".journal" - 1 + TEMPORARY_BYTES,
+       BELOW_BYTES = sizeof ".checkpoints/" - 1 + SS_ID_BYTES + 8 + TEMPORARY_BYTES };
+
+int ss_results_check(const char *path, ss_error *error)
+{
+    struct stat info;
+    size_t n = strlen(path);
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    if (n == 0) return ss_fail(error, "-o \"\": the name of a results file is expected, such as -o results.h5");
+    if (!name[0])
+        return ss_fail(error, "%s: names a folder; the name of a results file is expected, such as %sresults.h5", path, path);
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        return ss_fail(error, "%s: is a folder; the name of a results file is expected, such as %s/results.h5", path, path);
+    if (strlen(name) + BESIDE_BYTES > NAME_MAX)
+        return ss_fail(error, "%.80s...: a name of %zu bytes, too long for the files beside it; at most %d are possible", path,
+                       strlen(name), NAME_MAX - BESIDE_BYTES);
+    if (n + BELOW_BYTES >= PATH_MAX)
+        return ss_fail(error, "%.80s...: a path of %zu bytes, too long for the files below it; at most %d are possible", path, n,
+                       PATH_MAX - BELOW_BYTES - 1);
+    return 0;
+}
+
 char *ss_results_path(const ss_job *job, const char *option, ss_error *error)
 {
     char *path = NULL;
@@ -24,26 +48,11 @@ char *ss_results_path(const ss_job *job, const char *option, ss_error *error)
     }
     if (!path) {
         ss_fail(error, "no memory for the name of the results file");
-    } else if (!path[0]) {
-        ss_fail(error, "-o \"\": the name of a results file is expected, such as -o results.h5");
+    } else if (ss_results_check(path, error)) {
         ss_free(path);
         path = NULL;
     }
     return path;
-}
-
-int ss_make_folder_of(const char *path, ss_error *error)
-{
-    char *folder = ss_strdup(path);
-    int rc = folder ? 0 : ss_fail(error, "no memory for %s", path);
-    for (char *at = folder; rc == 0 && (at = strchr(at + 1, '/')) != NULL;) {
-        *at = '\0';
-        if (mkdir(folder, 0777) && errno != EEXIST)
-            rc = ss_fail(error, "%s: cannot create the folder: %s", folder, strerror(errno));
-        *at = '/';
-    }
-    ss_free(folder);
-    return rc;
 }
 
 /* The one name of a file that may not exist yet; false: its folder does not either. */
@@ -115,13 +124,13 @@ static void write_status(const char *path, const char *line)
 void ss_status_file_begin(const char *path)
 {
     char line[256];
-    snprintf(line, sizeof line, "running %ld %.200s\n", (long)getpid(), ss_host_name());
+    snprintf(line, sizeof line, "running %ld %.200s\n", (long)getpid(), ss_printable_of(ss_host_name()).text);
     write_status(path, line);
 }
 
 void ss_status_file_end(const char *path, int status, const char *why)
 {
     char line[256];
-    snprintf(line, sizeof line, "%d %.200s\n", status, why);
+    snprintf(line, sizeof line, "%d %.200s\n", status, ss_printable_of(why).text);
     write_status(path, line);
 }

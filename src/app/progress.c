@@ -178,14 +178,14 @@ static void describe_state(const ss_progress *p, char *out, size_t out_bytes)
 
 static void draw(ss_progress *p)
 {
-    char state[256], line[1024];
+    char state[256], line[1024], shown[1024];
     struct winsize window = {0};
     int width = ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 20 ? window.ws_col : 160;
     describe_state(p, state, sizeof state);
     snprintf(line, sizeof line, "%s%s%s", state, p->last[0] ? " | " : "", p->last);
-    if ((int)strlen(line) >= width) memcpy(line + width - 4, "...", 4);
+    ss_text_show(line, shown, (size_t)width < sizeof shown ? (size_t)width : sizeof shown);
     clear_line(p);
-    write_text(line);
+    write_text(shown);
 }
 
 /* Which of how many, the point, what came out, what it cost and where: what one greps a night's log for. */

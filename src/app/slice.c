@@ -42,5 +42,7 @@ char *ss_slice_path(const ss_slice *slice, const char *results, ss_error *error)
         memcpy(path, results, n);
     else
         snprintf(path, bytes, "%.*s.slice-%zu-of-%zu%s", (int)stem, results, slice->i, slice->n, results + stem);
-    return path;
+    if (!path || ss_results_check(path, error) == 0) return path;
+    ss_free(path);
+    return NULL;
 }

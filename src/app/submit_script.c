@@ -1,6 +1,7 @@
 /* submit_script.c - the text of a batch script. No byte of any name may end up as a command: paths stand in single quotes,
- * in which the shell reads nothing but the closing quote, and #SBATCH lines hold only numbers and checked words. sbatch
- * itself stops reading #SBATCH lines at the first command, which comes before any quoted text. */
+ * in which the shell reads nothing but the closing quote (and \x27 and the like where they begin with a dollar), and #SBATCH
+ * lines hold only numbers and checked words. sbatch itself stops reading #SBATCH lines at the first command, which comes before
+ * any quoted text. */
 #include "submit.h"
 
 #include <ctype.h>
@@ -45,9 +46,25 @@ static void add(buffer *t, const char *format, ...)
     else add_bytes(t, line, (size_t)n);
 }
 
+/* $'it\x27s': the same where the script, which is printed, would else hold what no terminal should be sent. */
+static void add_escaped(buffer *t, const char *word)
+{
+    add(t, "$'");
+    for (; *word; word++) {
+        bool plain = *word >= 0x20 && *word <= 0x7e && *word != '\'' && *word != '\\';
+        if (plain) add_bytes(t, word, 1);
+        else add(t, "\\x%02x", (unsigned)(unsigned char)*word);
+    }
+    add(t, "'");
+}
+
 /* 'it'\''s': any bytes, for the shell one word. */
 static void add_quoted(buffer *t, const char *word)
 {
+    if (ss_text_printable(word, NULL, 0) != strlen(word)) {
+        add_escaped(t, word);
+        return;
+    }
     add_bytes(t, "'", 1);
     for (; *word; word++)
         if (*word == '\'') add_bytes(t, "'\\''", 4);

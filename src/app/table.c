@@ -2,6 +2,7 @@
 #include "table.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 int ss_table_init(ss_table *table, size_t n_columns, size_t n_rows, ss_error *error)
@@ -39,19 +40,17 @@ int ss_table_set(ss_table *table, size_t row, size_t column, ss_error *error, co
     return 0;
 }
 
-/* Characters, not bytes: continuation bytes of UTF-8 take no room. */
 static size_t width_of(const char *text)
 {
-    size_t n = 0;
-    for (; text && *text; text++) n += ((unsigned char)*text & 0xC0) != 0x80;
-    return n;
+    return text ? ss_text_columns(ss_printable_of(text).text) : 0;
 }
 
 static void print_cell(const char *text, size_t width, bool right, bool last, FILE *out)
 {
-    size_t pad = width - width_of(text);
+    const ss_printable shown = ss_printable_of(text);
+    size_t pad = width - ss_text_columns(shown.text);
     if (right) fprintf(out, "%*s", (int)pad, "");
-    fputs(text ? text : "", out);
+    fputs(shown.text, out);
     if (!right && !last) fprintf(out, "%*s", (int)pad, "");
     fputs(last ? "\n" : "  ", out);
 }
@@ -78,17 +77,43 @@ int ss_table_print(const ss_table *table, FILE *out, ss_error *error)
     return 0;
 }
 
+/* -1.5e-3, +2, -inf: what a spreadsheet reads as a number. */
+static bool is_number(const char *text)
+{
+    char *end;
+    strtod(text, &end);
+    return end > text && *end == '\0' && !strpbrk(text, "xX(");
+}
+
+/* A spreadsheet takes what begins so for a formula, which may start programs; behind an apostrophe it is text. */
+static bool is_formula(const char *text)
+{
+    return text[0] && strchr("=+-@\t\r", text[0]) && !is_number(text);
+}
+
+/* Nothing to be quoted or escaped: most fields, of which there may be a hundred million. */
+static bool is_plain(const char *text)
+{
+    for (; *text; text++)
+        if (*text < 0x20 || *text > 0x7e || *text == '"' || *text == ',') return false;
+    return true;
+}
+
 void ss_csv_field(const char *text, FILE *out)
 {
+    char shown[SS_SHOWN_BYTES];
     if (!text) return;
-    if (!strpbrk(text, "\",\r\n")) {
+    bool formula = is_formula(text), quoted = formula || strpbrk(text, "\",") != NULL;
+    if (!formula && is_plain(text)) {
         fputs(text, out);
         return;
     }
-    fputc('"', out);
-    for (; *text; text++) {
+    if (quoted) fputc('"', out);
+    if (formula) fputc('\'', out);
+    while (*text) {
         if (*text == '"') fputc('"', out);
-        fputc(*text, out);
+        text = ss_text_step(text, shown);
+        fputs(shown, out);
     }
-    fputc('"', out);
+    if (quoted) fputc('"', out);
 }

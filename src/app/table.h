@@ -18,7 +18,8 @@ void ss_table_finish(ss_table *table); /* a zeroed table is fine */
 int ss_table_set(ss_table *table, size_t row, size_t column, ss_error *error, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 int ss_table_print(const ss_table *table, FILE *out, ss_error *error);
-/* One CSV field, quoted where RFC 4180 asks for it. */
+/* One CSV field, quoted where RFC 4180 asks for it; controls as terminals are shown them, so that a row is a line; a formula as
+ * text behind an apostrophe. */
 void ss_csv_field(const char *text, FILE *out);
 
 #endif

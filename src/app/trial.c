@@ -193,7 +193,7 @@ static int save_weights(run *r, ss_error *error)
     ss_point_identify(&r->settings, r->data->digest, id);
     int n = snprintf(path, sizeof path, "%s/%s.h5", r->trial->weights_dir, id);
     if (n < 0 || (size_t)n >= sizeof path) return ss_fail(error, "%s: the path is too long", r->trial->weights_dir);
-    if (ss_make_folder_of(path, error)) return -1;
+    if (ss_folder_make(path, error)) return -1;
     return ss_weights_save(r->net, r->trainer->theta, r->trainer->stats, path, error);
 }
 

@@ -36,26 +36,28 @@ static bool is_hidden(uint32_t c)
     return is_in(list, sizeof list / sizeof *list, c);
 }
 
-/* The character or byte at *p as it is shown; *p moves behind it. Its length. */
-static size_t show(const unsigned char **p, char out[16])
+const char *ss_text_step(const char *text, char shown[SS_SHOWN_BYTES])
 {
     uint32_t c = 0;
-    const unsigned char *at = *p;
-    size_t n = decode(at, &c);
-    *p += n ? n : 1;
-    if (n == 0 || c == 0x7f || (c < 0x20 && c != '\t' && c != '\n')) return (size_t)snprintf(out, 16, "\\x%02x", *at);
-    if (c == '\t' || c == '\n') return (size_t)snprintf(out, 16, "%s", c == '\t' ? "\\t" : "\\n");
-    if (is_hidden(c)) return (size_t)snprintf(out, 16, "\\u{%x}", (unsigned)c);
-    memcpy(out, at, n);
-    return n;
+    size_t n = decode((const unsigned char *)text, &c);
+    unsigned byte = (unsigned char)*text;
+    if (c == '\t' || c == '\n') strcpy(shown, c == '\t' ? "\\t" : "\\n");
+    else if (n == 0 || c < 0x20 || c == 0x7f) snprintf(shown, SS_SHOWN_BYTES, "\\x%02x", byte);
+    else if (is_hidden(c)) snprintf(shown, SS_SHOWN_BYTES, "\\u{%x}", (unsigned)c);
+    else {
+        memcpy(shown, text, n);
+        shown[n] = '\0';
+    }
+    return text + (n ? n : 1);
 }
 
 size_t ss_text_printable(const char *text, char *out, size_t out_bytes)
 {
-    char shown[16];
+    char shown[SS_SHOWN_BYTES];
     size_t n = 0, needed = 0;
-    for (const unsigned char *p = (const unsigned char *)text; *p;) {
-        size_t k = show(&p, shown);
+    while (*text) {
+        text = ss_text_step(text, shown);
+        size_t k = strlen(shown);
         if (n == needed && n + k < out_bytes) {
             memcpy(out + n, shown, k);
             n += k;

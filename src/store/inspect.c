@@ -52,14 +52,14 @@ static ss_state read_header(ss_part *part, const char *path)
     uint32_t version = 0;
     bool damaged = false;
     int ours = ss_journal_header(part->entries.fd, &version, part->uuid, &damaged);
+    if (ours < 0) {
+        ss_fail(&part->why, "%s: cannot be read: %s", path, strerror(errno));
+        return SS_UNREADABLE;
+    }
     if (ours && !damaged && version != SS_JOURNAL_VERSION) {
         ss_fail(&part->why, "%s: has format version %u, this program knows %d; use the newer sharpsweep that made it", path, version,
                 SS_JOURNAL_VERSION);
         return SS_NEWER;
-    }
-    if (ours < 0) {
-        ss_fail(&part->why, "%s: cannot be read: %s", path, strerror(errno));
-        return SS_UNREADABLE;
     }
     part->has_uuid = ours && !damaged;
     part->entries.first = part->has_uuid ? SS_JOURNAL_HEADER_BYTES : 0; /* else wherever an entry is found */

@@ -84,6 +84,12 @@ static int append_only(int fd, bool on)
     return flags < 0 ? -1 : fcntl(fd, F_SETFL, on ? flags | O_APPEND : flags & ~O_APPEND);
 }
 
+int ss_journal_sync(ss_journal *j, ss_error *error)
+{
+    if (fsync(j->e.fd)) return ss_fail(error, "%s: fsync: %s", j->e.path, strerror(errno));
+    return ss_folder_sync(j->e.path, error);
+}
+
 int ss_journal_publish(ss_journal *j, bool replace, ss_error *error)
 {
     ss_replacement r = j->new;

@@ -19,6 +19,7 @@ int ss_journal_path(const char *results, char out[SS_PATH_BYTES], ss_error *erro
 /* A new journal under a temporary name, locked; it appears at `path` by publish (replace: whatever is there gives way; else it
  * fails where there is something). Closing an unpublished one removes it. uuid NULL: a new random one. */
 ss_journal *ss_journal_create(const char *path, const unsigned char *uuid, ss_error *error);
+int ss_journal_sync(ss_journal *j, ss_error *error); /* before it is published: what can fail then, fails now */
 int ss_journal_publish(ss_journal *j, bool replace, ss_error *error);
 /* For the one writer: takes the lock, or says who holds it. The header is looked at by inspect.c. */
 ss_journal *ss_journal_open(const char *path, ss_error *error);

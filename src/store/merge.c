@@ -181,13 +181,13 @@ static int merge(ss_merge *m, const char *out, size_t n, const char *const *in, 
     for (size_t i = 0; i < n; i++)
         if (add_input(m, in[i], (uint16_t)(i + 1), error)) return -1;
     ss_results_target target;
-    if (ss_results_target_check(&target, &m->target, m->table->n_rows, error) ||
-        ss_results_put(&target, m->journal, &m->target, *held != NULL, m->table, true, NULL, NULL, error))
-        return -1;
+    if (ss_results_target_check(&target, &m->target, m->table->n_rows, error)) return -1;
+    int rc = ss_results_put(&target, m->journal, &m->target, *held != NULL, m->table, true, NULL, NULL, error);
+    if (rc) return rc == -1 ? -1 : SS_MERGED_IN_PART;
     for (size_t i = 0; i < n; i++)
         if (ss_merge_weights(m->target.path, in[i], error)) {
             ss_fail(error, "%s; the results themselves are merged", error ? error->text : "");
-            return SS_MERGED_WITHOUT_WEIGHTS;
+            return SS_MERGED_IN_PART;
         }
     return 0;
 }

@@ -75,8 +75,9 @@ int ss_results_put(ss_results_target *t, ss_journal *new, const ss_inspection *i
     }
     bool keeps = in->journal.state == SS_TORN || in->journal.state == SS_DAMAGED;
     int rc = keeps ? ss_file_keep(in->journal_path, kept, error) : 0;
+    if (rc == 0) rc = ss_journal_sync(new, error);
     if (rc == 0 && file_too) rc = ss_results_replace(t, table, &head, say, ctx, error);
-    if (rc == 0) rc = ss_journal_publish(new, true, error);
+    if (rc == 0 && ss_journal_publish(new, true, error)) rc = file_too ? SS_RESULTS_WITHOUT_JOURNAL : -1;
     if (rc == 0 && keeps) ss_tell_kept(in->journal_path, kept, say, ctx);
     else if (kept[0]) ss_file_unkeep(in->journal_path, kept);
     return rc;

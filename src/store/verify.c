@@ -145,10 +145,10 @@ static int repair(verification *v, ss_error *error)
     memcpy(head.uuid, j->uuid, sizeof head.uuid);
     if (anew) {
         ss_journal *new = ss_journal_create(v->in.journal_path, j->has_uuid ? j->uuid : f->has_uuid ? f->uuid : NULL, error);
-        int rc = !new || ss_table_settle(v->in.table, new, true, error) ||
-                 ss_results_put(&target, new, &v->in, v->journal != NULL, v->in.table, stale, v->say, v->ctx, error) ? -1 : 0;
+        int rc = new ? ss_table_settle(v->in.table, new, true, error) : -1;
+        if (rc == 0) rc = ss_results_put(&target, new, &v->in, v->journal != NULL, v->in.table, stale, v->say, v->ctx, error);
         ss_journal_close(new);
-        if (rc) return -1;
+        if (rc) return rc;
         tell(v, "%s: made anew", v->in.journal_path);
     } else if (stale && ss_results_replace(&target, v->in.table, &head, v->say, v->ctx, error)) {
         return -1;

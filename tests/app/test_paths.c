@@ -1,10 +1,7 @@
-/* test_paths.c - where results go, and making the folders that lead there. */
+/* test_paths.c - where results go, and where they cannot. */
 #include "../../src/app/app.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "../suite.h"
 
@@ -38,35 +35,30 @@ static void test_results(void)
     }
 }
 
-static void test_folders(void)
+/* What no results file can be called, said before anything is made. */
+static void test_names(void)
 {
-    char root[256], path[512];
-    const char *tmp = getenv("TMPDIR");
+    char path[5000];
     ss_error error = {{0}};
-    struct stat info;
-    snprintf(root, sizeof root, "%s/sharpsweep-paths-XXXXXX", tmp ? tmp : "/tmp");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(root));
-    snprintf(path, sizeof path, "%s/a//b/c.h5", root);
-    CU_ASSERT_EQUAL(ss_make_folder_of(path, &error), 0);
-    CU_ASSERT_EQUAL(ss_make_folder_of(path, &error), 0); /* again: nothing to do */
-    snprintf(path, sizeof path, "%s/a/b", root);
-    CU_ASSERT(stat(path, &info) == 0 && S_ISDIR(info.st_mode));
-    CU_ASSERT_EQUAL(ss_make_folder_of("plain.h5", &error), 0);
-    snprintf(path, sizeof path, "%s/file", root);
-    FILE *file = fopen(path, "w");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-    fclose(file);
-    snprintf(path, sizeof path, "%s/file/below/c.h5", root);
-    CU_ASSERT_EQUAL(ss_make_folder_of(path, &error), -1); /* a file stands where a folder should */
-    CU_ASSERT(strstr(error.text, "cannot create the folder") != NULL);
-    snprintf(path, sizeof path, "%s/file", root);
-    unlink(path);
-    snprintf(path, sizeof path, "%s/a/b", root);
-    rmdir(path);
-    snprintf(path, sizeof path, "%s/a", root);
-    rmdir(path);
-    CU_ASSERT_EQUAL(rmdir(root), 0);
+    CU_ASSERT_EQUAL(ss_results_check("a/", &error), -1);
+    CU_ASSERT_STRING_EQUAL(error.text, "a/: names a folder; the name of a results file is expected, such as a/results.h5");
+    CU_ASSERT_EQUAL(ss_results_check("/", &error), -1);
+    CU_ASSERT_EQUAL(ss_results_check("/tmp", &error), -1);
+    CU_ASSERT_STRING_EQUAL(error.text, "/tmp: is a folder; the name of a results file is expected, such as /tmp/results.h5");
+    CU_ASSERT_EQUAL(ss_results_check(".", &error), -1);
+    for (size_t n = 1; n < 256; n++) { /* 187 = 255 - 8 for .journal - 60 for a temporary name */
+        memset(path, 'n', n);
+        path[n] = '\0';
+        CU_ASSERT_EQUAL(ss_results_check(path, &error), n <= 187 ? 0 : -1);
+    }
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "nnn...: a name of 255 bytes, too long for the files beside it; at most 187 are "));
+    for (size_t n = 0; n < sizeof path - 1; n += 2) memcpy(path + n, "d/", 3);
+    CU_ASSERT_EQUAL(ss_results_check(path + 1000, &error), -1);
+    path[sizeof path - 3] = '\0'; /* ends in a name */
+    CU_ASSERT_EQUAL(ss_results_check(path + 1, &error), -1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "bytes, too long for the files below it"));
+    CU_ASSERT_EQUAL(ss_results_check(path + 1101, &error), 0);
 }
 
-static const ss_case cases[] = {{"results file", test_results}, {"folders", test_folders}};
+static const ss_case cases[] = {{"results file", test_results}, {"names", test_names}};
 SS_SUITE("app, paths", cases)

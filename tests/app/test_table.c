@@ -9,8 +9,14 @@
 static void test_csv(void)
 {
     static const struct { const char *text, *field; } cases[] = {
-        {"plain", "plain"}, {"", ""}, {"a,b", "\"a,b\""}, {"say \"hi\"", "\"say \"\"hi\"\"\""}, {"two\nlines", "\"two\nlines\""},
-        {"cr\r", "\"cr\r\""}, {"semi;colon", "semi;colon"}, {"\"", "\"\"\"\""}, {NULL, ""},
+        {"plain", "plain"}, {"", ""}, {"a,b", "\"a,b\""}, {"say \"hi\"", "\"say \"\"hi\"\"\""}, {"two\nlines", "two\\nlines"},
+        {"cr\r", "cr\\x0d"}, {"semi;colon", "semi;colon"}, {"\"", "\"\"\"\""}, {NULL, ""},
+        {"\x1b[2J,\xff", "\"\\x1b[2J,\\xff\""},
+        {"\xce\xbb", "\xce\xbb"},
+        /* what a spreadsheet would run, and numbers that only look like it */
+        {"=1+1", "\"'=1+1\""}, {"@x", "\"'@x\""}, {"+1 2", "\"'+1 2\""}, {"-cmd|' /C calc'!A0", "\"'-cmd|' /C calc'!A0\""},
+        {"=HYPERLINK(\"x\",1)", "\"'=HYPERLINK(\"\"x\"\",1)\""}, {"\t=1", "\"'\\t=1\""}, {"\r=1", "\"'\\x0d=1\""}, {"-", "\"'-\""},
+        {"-1.5e-3", "-1.5e-3"}, {"+2", "+2"}, {"-0.25", "-0.25"}, {"-inf", "-inf"}, {"1e-5", "1e-5"}, {"-1e5+A1", "\"'-1e5+A1\""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *text = NULL;
@@ -47,6 +53,16 @@ static void test_columns(void)
     CU_ASSERT_STRING_EQUAL(text, "   n  name  last\n"
                                  "   7  \xce\xbbx    \n"
                                  "1234        end\n");
+    free(text);
+    CU_ASSERT_EQUAL(ss_table_set(&table, 0, 1, &error, "\x1b[7m"), 0); /* escaped, and as wide as that makes it */
+    CU_ASSERT_EQUAL(ss_table_set(&table, 1, 1, &error, "\xe5\xad\xa6"), 0); /* one character in two columns */
+    table.head[2] = "la\nst";
+    CU_ASSERT_PTR_NOT_NULL_FATAL(out = open_memstream(&text, &n));
+    CU_ASSERT_EQUAL(ss_table_print(&table, out, &error), 0);
+    fclose(out);
+    CU_ASSERT_STRING_EQUAL(text, "   n  name     la\\nst\n"
+                                 "   7  \\x1b[7m  \n"
+                                 "1234  \xe5\xad\xa6       end\n");
     free(text);
     ss_table_finish(&table);
     ss_table_finish(&table); /* a zeroed one is fine */

@@ -131,6 +131,30 @@ for ending in '' .journal .stop; do
 done
 check "nothing is written" [ -z "$(ls results)" ]
 
+# Names that no results file can have: all commands say the same, and make nothing.
+cp job.yaml new.yaml
+mkdir folder
+long=$(printf '%0200d' 0)
+deep=$(awk 'BEGIN {for (i = 0; i < 2040; i++) printf "d/"}')
+nowhere() { # OUTPUT TEXT
+    for command in run plan 'submit --dry-run' where 'run --slice 1/2'; do
+        # shellcheck disable=SC2086
+        run 2 $command new.yaml -o "$1"
+        has err "$2"
+        check "nothing is made: $(find . -newer new.yaml -name '*new*' -o -newer new.yaml -name d)" [ ! -e newdir ] && [ ! -e d ]
+    done
+}
+nowhere newdir/ 'newdir/: names a folder'
+nowhere newdir/a/ 'newdir/a/: names a folder'
+nowhere folder 'folder: is a folder'
+nowhere "newdir/$long.h5" 'a name of 203 bytes, too long'
+nowhere "${deep}x.h5" 'a path of 4084 bytes, too long'
+check "the folder is empty" [ -z "$(ls folder)" ]
+run 2 run broken.yaml -o newdir/ # the job comes first
+has err 'broken.yaml:'
+run 0 run new.yaml -o newdir/a/b.h5 --progress none
+check "folders are made for good results" [ -s newdir/a/b.h5 ]
+
 # A stop file beside the link, or beside the file that it leads to.
 small_job slow.yaml 8000 '{log: [0.01, 0.3, 8]}' 10
 for stop in linked.h5.stop results/real.h5.stop; do
