@@ -61,6 +61,8 @@ enum { SS_PATH_BYTES = 4096 };
 int ss_file_open(const char *path, int flags, uint64_t *n_bytes, ss_error *error); /* O_RDONLY, O_RDWR, O_NOFOLLOW; descriptor */
 int64_t ss_file_read_at(int fd, void *out, size_t n, uint64_t at); /* bytes read, fewer at the end of the file; -1: errno */
 int ss_file_write_at(int fd, const void *bytes, size_t n, uint64_t at); /* all of them; -1: errno */
+/* n bytes from `at` on to the same place in `to` (-1: nowhere); *crc: their CRC-32. Sentences do not name the file. */
+int ss_file_copy(int from, uint64_t at, uint64_t n, int to, uint32_t *crc, ss_error *error);
 /* A whole file of at most `most` bytes; *bytes (ss_free) ends in a zero that *n does not count. */
 int ss_file_read(const char *path, size_t most, unsigned char **bytes, size_t *n, ss_error *error);
 /* A file that takes its place as a whole: begin opens a temporary one beside `path`, of a name that no other process has; commit

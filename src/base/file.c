@@ -14,7 +14,7 @@
 #include "sharpsweep/base.h"
 
 #define TEMPORARY ".tmp"
-enum { MOST_IO_BYTES = 1 << 30, MOST_NAMES = 1000 };
+enum { MOST_IO_BYTES = 1 << 30, BLOCK_BYTES = 1 << 18, MOST_NAMES = 1000 };
 
 static int too_long(const char *path, ss_error *error)
 {
@@ -63,6 +63,24 @@ int ss_file_write_at(int fd, const void *bytes, size_t n, uint64_t at)
         done += (size_t)put;
     }
     return 0;
+}
+
+int ss_file_copy(int from, uint64_t at, uint64_t n, int to, uint32_t *crc, ss_error *error)
+{
+    unsigned char *block = ss_alloc(BLOCK_BYTES, 1);
+    if (!block) return ss_fail(error, "no memory for a block of bytes");
+    int rc = 0;
+    *crc = 0;
+    for (uint64_t end = at + n; rc == 0 && at < end;) {
+        size_t want = end - at < BLOCK_BYTES ? (size_t)(end - at) : BLOCK_BYTES;
+        int64_t got = ss_file_read_at(from, block, want, at);
+        if (got != (int64_t)want) rc = ss_fail(error, "cannot be read: %s", got < 0 ? strerror(errno) : "its end came early");
+        else if (to >= 0 && ss_file_write_at(to, block, want, at)) rc = ss_fail(error, "cannot be copied: %s", strerror(errno));
+        else *crc = ss_crc32(*crc, block, want);
+        at += want;
+    }
+    ss_free(block);
+    return rc;
 }
 
 int ss_file_read(const char *path, size_t most, unsigned char **bytes, size_t *n, ss_error *error)

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { VERSION_AT = 8, UUID_AT = 12, CRC_AT = 28, COPY_BYTES = 1 << 16 };
+enum { VERSION_AT = 8, UUID_AT = 12, CRC_AT = 28 };
 static const char file_magic[8] = "SSJOURN\n";
 
 int ss_journal_path(const char *results, char out[SS_PATH_BYTES], ss_error *error)
@@ -206,15 +206,9 @@ void ss_journal_note(ss_journal *j)
 
 static int copy_entries(const ss_journal *from, ss_journal *to, ss_error *error)
 {
-    unsigned char bytes[COPY_BYTES];
-    while (to->e.end < from->e.end) {
-        size_t left = from->e.end - to->e.end < sizeof bytes ? (size_t)(from->e.end - to->e.end) : sizeof bytes;
-        int64_t n = ss_file_read_at(from->e.fd, bytes, left, to->e.end);
-        if (n <= 0) return ss_fail(error, "%s: cannot be copied: %s", from->e.path, n < 0 ? strerror(errno) : "its end is gone");
-        if (ss_file_write_at(to->e.fd, bytes, (size_t)n, to->e.end))
-            return ss_fail(error, "%s: cannot be written: %s", to->e.path, strerror(errno));
-        to->e.end += (uint64_t)n;
-    }
+    uint32_t crc;
+    if (ss_file_copy(from->e.fd, to->e.end, from->e.end - to->e.end, to->e.fd, &crc, error)) return ss_fail_in(error, "%s", from->e.path);
+    to->e.end = from->e.end;
     return 0;
 }
 

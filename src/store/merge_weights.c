@@ -9,8 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BUFFER_BYTES = 1 << 16 };
-
 /* 32 hex digits and .h5 */
 static bool is_weights_name(const char *name)
 {
@@ -26,20 +24,15 @@ static bool is_weights_name(const char *name)
 static int copy_file(const char *from, const char *to, ss_error *error)
 {
     ss_replacement r;
-    char buffer[BUFFER_BYTES];
-    uint64_t size = 0, at = 0;
+    uint64_t size = 0;
+    uint32_t crc;
     int in = ss_file_open(from, O_RDONLY, &size, error);
     if (in < 0) return -1;
     int rc = ss_replacement_begin(&r, to, error);
-    bool begun = rc == 0;
-    for (int64_t n = 1; rc == 0 && n > 0; at += (uint64_t)n) {
-        n = ss_file_read_at(in, buffer, sizeof buffer, at);
-        if (n < 0) rc = ss_fail(error, "%s: cannot be read: %s", from, strerror(errno));
-        else if (ss_file_write_at(r.fd, buffer, (size_t)n, at)) rc = ss_fail(error, "%s: cannot be written: %s", to, strerror(errno));
-        if (rc) break;
+    if (rc == 0) {
+        rc = ss_file_copy(in, 0, size, r.fd, &crc, error) ? ss_fail_in(error, "%s", from) : ss_replacement_commit(&r, true, false, error);
+        ss_replacement_abandon(&r);
     }
-    if (rc == 0) rc = ss_replacement_commit(&r, true, false, error);
-    else if (begun) ss_replacement_abandon(&r);
     close(in);
     return rc;
 }
