@@ -1,8 +1,7 @@
 /* checkpoint.c - the state of a point in the making, as a file that is either whole or refused.
  *
- *   head    "SSCKPT\r\n"  u32 version  u32 byte order  u64 bytes of the file  32 characters of identity  16 of phase
- *           i64 epoch, step, products  f64 train_s, curvature_s  i64 time saved (Unix)  u32 n_pieces  u32 CRC of all before
- *   table   per piece: 24 characters of name, u64 bytes, u32 CRC of its data;  then u32 CRC of the table
+ *   head    see below; the byte order's mark is 01020304 in that of the machine, for nothing is translated
+ *   table   per piece an entry; then u32 CRC of the table
  *   data    the pieces, one after the other, to the end of the file, as they lay in memory
  *
  * Written under a temporary name, synced, renamed, the folder synced: what stands under the name is a whole file or the one
@@ -16,68 +15,57 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "sharpsweep/base.h"
-#include "h5.h"
-
-enum { VERSION = 1, HEAD_BYTES = 128, ENTRY_BYTES = SS_PIECE_NAME_BYTES + 12, ID_BYTES = SS_ID_BYTES - 1, BLOCK_BYTES = 1 << 18 };
+enum { VERSION = 1, ORDER_MARK = 0x01020304 };
 static const char magic[8] = {'S', 'S', 'C', 'K', 'P', 'T', '\r', '\n'};
-static const uint32_t order_mark = 0x01020304; /* as this machine's memory has it: pieces are not translated */
 
-typedef struct entry { char name[SS_PIECE_NAME_BYTES]; uint64_t bytes, offset; uint32_t crc; } entry;
+/* As they lie in the file; texts are filled up with zeros. */
+typedef struct file_head {
+    char magic[8];
+    uint32_t version, order;
+    uint64_t bytes;               /* of the file */
+    char id[SS_ID_BYTES - 1], phase[16];
+    int64_t epoch, step, products;
+    double train_s, curvature_s;
+    int64_t saved_unix_s;
+    uint32_t n, crc;              /* pieces; CRC of all before */
+} file_head;
+typedef struct file_entry { char name[SS_PIECE_NAME_BYTES]; uint32_t bytes[2], crc; } file_entry; /* bytes: low, high */
+_Static_assert(sizeof(file_head) == 128 && sizeof(file_entry) == 36, "nothing is padded");
 
 struct ss_checkpoint {
     int fd;
     char path[SS_PATH_BYTES];
     ss_checkpoint_head head;
     uint32_t n;
-    entry *entry;
+    file_entry *entry;            /* behind the last one the CRC of all */
 };
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
 
-static void put_real(ss_bytes *b, double v)
-{
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    ss_bytes_u64(b, bits);
-}
-
-static void put_fixed(ss_bytes *b, const char *text, size_t bytes)
-{
-    char place[64] = {0};
-    memcpy(place, text, strnlen(text, bytes));
-    ss_bytes_raw(b, place, bytes);
-}
-
 static void put_head(ss_bytes *b, const ss_checkpoint_head *head, const ss_pieces *state)
 {
-    uint64_t bytes = HEAD_BYTES + state->n * ENTRY_BYTES + 4 + ss_pieces_bytes(state);
-    ss_bytes_raw(b, magic, sizeof magic);
-    ss_bytes_u32(b, VERSION);
-    ss_bytes_raw(b, &order_mark, sizeof order_mark);
-    ss_bytes_u64(b, bytes);
-    put_fixed(b, head->id, ID_BYTES);
-    put_fixed(b, head->phase, sizeof head->phase);
-    ss_bytes_u64(b, (uint64_t)head->epoch);
-    ss_bytes_u64(b, (uint64_t)head->step);
-    ss_bytes_u64(b, (uint64_t)head->products);
-    put_real(b, head->train_s);
-    put_real(b, head->curvature_s);
-    ss_bytes_u64(b, (uint64_t)time(NULL));
-    ss_bytes_u32(b, (uint32_t)state->n);
-    if (!b->failed) ss_bytes_u32(b, ss_crc32(0, b->p, b->n));
+    file_head h = {.version = VERSION, .order = ORDER_MARK, .epoch = head->epoch, .step = head->step, .products = head->products,
+                   .train_s = head->train_s, .curvature_s = head->curvature_s, .saved_unix_s = (int64_t)time(NULL),
+                   .n = (uint32_t)state->n};
+    h.bytes = sizeof h + state->n * sizeof(file_entry) + sizeof h.crc + ss_pieces_bytes(state);
+    memcpy(h.magic, magic, sizeof magic);
+    memcpy(h.id, head->id, strnlen(head->id, sizeof h.id));
+    memcpy(h.phase, head->phase, strnlen(head->phase, sizeof h.phase));
+    h.crc = ss_crc32(0, &h, sizeof h - sizeof h.crc);
+    ss_bytes_raw(b, &h, sizeof h);
 }
 
 static void put_table(ss_bytes *b, const ss_pieces *state)
 {
-    size_t from = b->n;
+    uint32_t crc = 0;
     for (size_t i = 0; i < state->n; i++) {
         const ss_piece *p = &state->piece[i];
-        put_fixed(b, p->name, SS_PIECE_NAME_BYTES);
-        ss_bytes_u64(b, p->bytes);
-        ss_bytes_u32(b, ss_crc32(0, p->data, p->bytes));
+        file_entry e = {.bytes = {(uint32_t)p->bytes, (uint32_t)((uint64_t)p->bytes >> 32)}, .crc = ss_crc32(0, p->data, p->bytes)};
+        memcpy(e.name, p->name, strnlen(p->name, sizeof e.name));
+        crc = ss_crc32(crc, &e, sizeof e);
+        ss_bytes_raw(b, &e, sizeof e);
     }
-    if (!b->failed) ss_bytes_u32(b, ss_crc32(0, b->p + from, b->n - from));
+    ss_bytes_raw(b, &crc, sizeof crc);
 }
 
 static int write_pieces(ss_replacement *r, const ss_bytes *front, const ss_pieces *state)
@@ -117,121 +105,77 @@ static int read_at(int fd, void *out, size_t n, uint64_t at, ss_error *error)
     return got == (int64_t)n ? 0 : ss_fail(error, "cannot be read: %s", got < 0 ? strerror(errno) : "its end came early");
 }
 
-static double get_real(ss_view *v)
+static int parse_head(const file_head *h, uint64_t size, ss_checkpoint_head *head, ss_error *error)
 {
-    uint64_t bits = ss_view_u64(v);
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-/* A fixed place of text, into n + 1 characters. */
-static void get_fixed(ss_view *v, size_t n, char *out)
-{
-    const unsigned char *p = ss_view_raw(v, n);
-    memcpy(out, p ? (const char *)p : "", p ? n : 0);
-    out[p ? n : 0] = '\0';
-}
-
-static int parse_head(const unsigned char bytes[HEAD_BYTES], uint64_t size, ss_checkpoint_head *head, uint32_t *n_pieces,
-                      ss_error *error)
-{
-    ss_view v = {bytes, bytes + HEAD_BYTES, false};
-    char phase[sizeof head->phase + 1];
-    if (memcmp(ss_view_raw(&v, sizeof magic), magic, sizeof magic) != 0)
-        return ss_fail(error, "is no checkpoint of sharpsweep");
-    uint32_t version = ss_view_u32(&v);
-    if (version != VERSION) return ss_fail(error, "has format version %u, expected %d", version, VERSION);
-    if (ss_crc32(0, bytes, HEAD_BYTES - 4) != ss_bytes_get_u32(bytes + HEAD_BYTES - 4))
+    if (memcmp(h->magic, magic, sizeof magic) != 0) return ss_fail(error, "is no checkpoint of sharpsweep");
+    if (h->version != VERSION) return ss_fail(error, "has format version %u, expected %d", h->version, VERSION);
+    if (ss_crc32(0, h, sizeof *h - sizeof h->crc) != h->crc)
         return ss_fail(error, "is damaged: its head does not have the checksum it was written with");
-    if (memcmp(ss_view_raw(&v, 4), &order_mark, 4) != 0)
-        return ss_fail(error, "comes from a machine with another byte order");
-    uint64_t bytes_said = ss_view_u64(&v);
-    if (bytes_said != size)
-        return ss_fail(error, "is damaged: it has %llu bytes, expected %llu", (unsigned long long)size,
-                       (unsigned long long)bytes_said);
-    get_fixed(&v, ID_BYTES, head->id);
-    get_fixed(&v, sizeof head->phase, phase);
-    phase[sizeof head->phase - 1] = '\0';
-    memcpy(head->phase, phase, sizeof head->phase);
-    head->epoch = (int64_t)ss_view_u64(&v);
-    head->step = (int64_t)ss_view_u64(&v);
-    head->products = (int64_t)ss_view_u64(&v);
-    head->train_s = get_real(&v);
-    head->curvature_s = get_real(&v);
-    head->saved_unix_s = (int64_t)ss_view_u64(&v);
-    *n_pieces = ss_view_u32(&v);
-    return *n_pieces <= SS_MAX_PIECES ? 0 : ss_fail(error, "has %u pieces, expected at most %d", *n_pieces, SS_MAX_PIECES);
+    if (h->order != ORDER_MARK) return ss_fail(error, "comes from a machine with another byte order");
+    if (h->bytes != size)
+        return ss_fail(error, "is damaged: it has %llu bytes, expected %llu", (unsigned long long)size, (unsigned long long)h->bytes);
+    if (h->n > SS_MAX_PIECES) return ss_fail(error, "has %u pieces, expected at most %d", h->n, SS_MAX_PIECES);
+    *head = (ss_checkpoint_head){.epoch = h->epoch, .step = h->step, .products = h->products, .train_s = h->train_s,
+                                 .curvature_s = h->curvature_s, .saved_unix_s = h->saved_unix_s};
+    memcpy(head->id, h->id, sizeof h->id);
+    memcpy(head->phase, h->phase, sizeof h->phase - 1);
+    return 0;
 }
 
 /* 1 and an open file with its head; 0: there is none; -1. */
 static int open_head(const char *path, int *fd, ss_checkpoint_head *head, uint32_t *n_pieces, uint64_t *size, ss_error *error)
 {
-    unsigned char bytes[HEAD_BYTES];
+    file_head h;
     if (access(path, F_OK) && (errno == ENOENT || errno == ENOTDIR)) return 0;
     *fd = ss_file_open(path, O_RDONLY, size, error);
     if (*fd < 0) return -1;
-    int rc = *size >= HEAD_BYTES ? 0 : ss_fail(error, "is damaged: it has only %llu bytes", (unsigned long long)*size);
-    if (rc == 0) rc = read_at(*fd, bytes, sizeof bytes, 0, error);
-    if (rc == 0) rc = parse_head(bytes, *size, head, n_pieces, error);
-    if (rc == 0) return 1;
+    int rc = *size >= sizeof h ? 0 : ss_fail(error, "is damaged: it has only %llu bytes", (unsigned long long)*size);
+    if (rc == 0) rc = read_at(*fd, &h, sizeof h, 0, error);
+    if (rc == 0) rc = parse_head(&h, *size, head, error);
+    if (rc == 0) {
+        *n_pieces = h.n;
+        return 1;
+    }
     close(*fd);
     return ss_fail_in(error, "%s", path);
 }
 
-static int parse_table(ss_checkpoint *c, const unsigned char *bytes, uint64_t size, ss_error *error)
+static uint64_t bytes_of(const file_entry *e)
 {
-    size_t n = (size_t)c->n * ENTRY_BYTES;
-    uint64_t at = HEAD_BYTES + n + 4;
-    if (ss_crc32(0, bytes, n) != ss_bytes_get_u32(bytes + n))
+    return e->bytes[0] | (uint64_t)e->bytes[1] << 32;
+}
+
+static uint64_t data_at(const ss_checkpoint *c)
+{
+    return sizeof(file_head) + c->n * sizeof(file_entry) + sizeof(uint32_t);
+}
+
+/* Before any of it is used: the table, and the checksums of all pieces. */
+static int check_pieces(ss_checkpoint *c, uint64_t size, ss_error *error)
+{
+    uint64_t at = data_at(c);
+    uint32_t crc;
+    memcpy(&crc, c->entry + c->n, sizeof crc);
+    if (crc != ss_crc32(0, c->entry, c->n * sizeof *c->entry))
         return ss_fail(error, "is damaged: its table does not have the checksum it was written with");
-    ss_view v = {bytes, bytes + n, false};
     for (uint32_t i = 0; i < c->n; i++) {
-        entry *e = &c->entry[i];
-        char name[SS_PIECE_NAME_BYTES + 1];
-        get_fixed(&v, SS_PIECE_NAME_BYTES, name);
-        memcpy(e->name, name, sizeof e->name);
+        file_entry *e = &c->entry[i];
         e->name[sizeof e->name - 1] = '\0';
-        e->bytes = ss_view_u64(&v);
-        e->crc = ss_view_u32(&v);
-        e->offset = at;
-        if (e->bytes > size - at) return ss_fail(error, "is damaged: piece %s goes beyond its end", e->name);
-        at += e->bytes;
+        if (bytes_of(e) > size - at) return ss_fail(error, "is damaged: piece %s goes beyond its end", e->name);
+        if (ss_file_copy(c->fd, at, bytes_of(e), -1, &crc, error)) return -1;
+        if (crc != e->crc) return ss_fail(error, "is damaged: piece %s does not have the checksum it was written with", e->name);
+        at += bytes_of(e);
     }
     return at == size ? 0 : ss_fail(error, "is damaged: %llu bytes follow its pieces", (unsigned long long)(size - at));
 }
 
 static int read_table(ss_checkpoint *c, uint64_t size, ss_error *error)
 {
-    size_t n = (size_t)c->n * ENTRY_BYTES + 4;
-    if (n > size - HEAD_BYTES) return ss_fail(error, "is damaged: its table goes beyond its end");
-    unsigned char *bytes = ss_alloc(n, 1);
-    c->entry = ss_alloc(c->n, sizeof *c->entry);
-    int rc = bytes && c->entry ? read_at(c->fd, bytes, n, HEAD_BYTES, error) : ss_fail(error, "no memory for its table");
-    if (rc == 0) rc = parse_table(c, bytes, size, error);
-    ss_free(bytes);
-    return rc;
-}
-
-/* Before any of it is used: the checksums of all pieces. */
-static int check_data(const ss_checkpoint *c, ss_error *error)
-{
-    unsigned char *block = ss_alloc(BLOCK_BYTES, 1);
-    int rc = block ? 0 : ss_fail(error, "no memory for a checksum");
-    for (uint32_t i = 0; rc == 0 && i < c->n; i++) {
-        const entry *e = &c->entry[i];
-        uint32_t crc = 0;
-        for (uint64_t done = 0; rc == 0 && done < e->bytes;) {
-            size_t n = e->bytes - done < BLOCK_BYTES ? (size_t)(e->bytes - done) : BLOCK_BYTES;
-            rc = read_at(c->fd, block, n, e->offset + done, error);
-            if (rc == 0) crc = ss_crc32(crc, block, n);
-            done += n;
-        }
-        if (rc == 0 && crc != e->crc)
-            rc = ss_fail(error, "is damaged: piece %s does not have the checksum it was written with", e->name);
-    }
-    ss_free(block);
-    return rc;
+    if (data_at(c) > size) return ss_fail(error, "is damaged: its table goes beyond its end");
+    c->entry = ss_alloc(c->n + 1u, sizeof *c->entry);
+    if (!c->entry) return ss_fail(error, "no memory for its table");
+    if (read_at(c->fd, c->entry, (size_t)(data_at(c) - sizeof(file_head)), sizeof(file_head), error)) return -1;
+    return check_pieces(c, size, error);
 }
 
 int ss_checkpoint_open(const char *path, const char *id, ss_checkpoint **out, ss_error *error)
@@ -249,7 +193,6 @@ int ss_checkpoint_open(const char *path, const char *id, ss_checkpoint **out, ss
     rc = 0;
     if (id && strcmp(id, c->head.id) != 0) rc = ss_fail(error, "belongs to point %s, not to %s", c->head.id, id);
     if (rc == 0) rc = read_table(c, size, error);
-    if (rc == 0) rc = check_data(c, error);
     if (rc == 0) {
         *out = c;
         return 1;
@@ -263,27 +206,30 @@ const ss_checkpoint_head *ss_checkpoint_head_of(const ss_checkpoint *c)
     return &c->head;
 }
 
-static const entry *find(const ss_checkpoint *c, const char *name)
+static const file_entry *find(const ss_checkpoint *c, const char *name, uint64_t *at)
 {
-    for (uint32_t i = 0; i < c->n; i++)
+    *at = data_at(c);
+    for (uint32_t i = 0; i < c->n; *at += bytes_of(&c->entry[i++]))
         if (strcmp(c->entry[i].name, name) == 0) return &c->entry[i];
     return NULL;
 }
 
 int64_t ss_checkpoint_bytes(const ss_checkpoint *c, const char *name)
 {
-    const entry *e = find(c, name);
-    return e ? (int64_t)e->bytes : -1;
+    uint64_t at;
+    const file_entry *e = find(c, name, &at);
+    return e ? (int64_t)bytes_of(e) : -1;
 }
 
 int ss_checkpoint_read(const ss_checkpoint *c, const ss_piece *piece, ss_error *error)
 {
-    const entry *e = find(c, piece->name);
+    uint64_t at;
+    const file_entry *e = find(c, piece->name, &at);
     if (!e) return ss_fail(error, "%s: has no piece %s", c->path, piece->name);
-    if (e->bytes != piece->bytes)
-        return ss_fail(error, "%s: piece %s has %llu bytes, expected %zu", c->path, e->name, (unsigned long long)e->bytes,
+    if (bytes_of(e) != piece->bytes)
+        return ss_fail(error, "%s: piece %s has %llu bytes, expected %zu", c->path, e->name, (unsigned long long)bytes_of(e),
                        piece->bytes);
-    return read_at(c->fd, piece->data, piece->bytes, e->offset, error) ? ss_fail_in(error, "%s", c->path) : 0;
+    return read_at(c->fd, piece->data, piece->bytes, at, error) ? ss_fail_in(error, "%s", c->path) : 0;
 }
 
 void ss_checkpoint_close(ss_checkpoint *c)
