@@ -72,11 +72,15 @@ int ss_replacement_begin(ss_replacement *r, const char *path, ss_error *error);
 int ss_replacement_commit(ss_replacement *r, bool new_only, bool keep_open, ss_error *error);
 void ss_replacement_abandon(ss_replacement *r);
 int ss_file_replace(const char *path, const void *bytes, size_t n, ss_error *error);
-void ss_file_remove_temporaries(const char *path); /* left by killed processes; for whoever may alone write `path` */
-/* PATH becomes PATH.kept-TIME, a name that was free, returned in `kept`. */
+void ss_file_remove_temporaries(const char *path); /* left by killed processes; for whoever may alone write `path`; "FOLDER/": of all files */
+/* Gives the file the name PATH.kept-TIME too, one that was free: what replaces PATH then destroys nothing. (A file system without
+ * hard links: instead of its name.) */
 int ss_file_keep(const char *path, char kept[SS_PATH_BYTES], ss_error *error);
+void ss_file_unkeep(const char *path, const char *kept); /* undoes it: nothing has replaced PATH */
 int ss_folder_sync(const char *path, ss_error *error);   /* fsync of the folder that holds `path` */
 int ss_folder_make(const char *path, ss_error *error);   /* the folders that lead to the file `path`; on failure none is left */
+size_t ss_folder_missing(const char *path);              /* length of the first of them that is not there; 0: all are */
+void ss_folder_unmake(const char *path, size_t from);    /* removes those from that length on, as far as they are empty */
 
 /* ---- memory ----------------------------------------------------------------------------------------------------- */
 /* n * size zeroed bytes, aligned to 64; NULL when memory is gone or n * size overflows. n = 0 gives a valid pointer. */

@@ -24,7 +24,7 @@ typedef struct ss_provenance {    /* becomes root attributes */
  * Refuses (error, nothing changed): a second writer; a file that is not ours or of a newer schema; a job whose settings
  * outside the axes differ from the file's, each difference named "max_epochs: 10 in results.h5, 20 in job.yaml"; data that
  * have changed since a point of the same settings was stored; points of another version of our numerics. A missing journal
- * beside an existing results file is made again from it. Keeps pointers to job and grid. */
+ * beside an existing results file is made again from it; folders that lead to it are made. Keeps pointers to job and grid. */
 ss_store *ss_store_open(const char *path, const ss_job *job, const ss_grid *grid, const ss_provenance *provenance,
                         ss_error *error);
 /* -1 and the same sentence where open would refuse this job because of what the results hold or where they lie; touches
@@ -42,19 +42,20 @@ int ss_store_keep(ss_store *store, size_t point, const ss_record *record, ss_err
  * until `take` returns. */
 int ss_store_sample(ss_store *store, size_t most, void (*take)(void *ctx, const ss_settings *s, const ss_record *record),
                     void *ctx, ss_error *error);
-/* For whoever writes nothing for a while (start, keep and refresh do it too): is the journal, deleted or replaced by somebody
- * else, to be put back, or is the sweep theirs now (-1)? Then all that was finished is in a journal of its own, and the error
- * names the `sharpsweep merge` that joins it to the results. Cheap. */
+/* For whoever writes nothing for a while (start, keep and refresh do it too): -1 where somebody else has deleted, replaced, cut or
+ * written the journal. All that was finished is then in a journal of its own, and the error names the `sharpsweep merge` that joins it
+ * to the results. Cheap. */
 int ss_store_guard(ss_store *store, ss_error *error);
 /* Rebuilds the HDF5 file if that keeps rebuilding under 2 % of the time; `now` forces it. */
 int ss_store_refresh(ss_store *store, bool now, ss_error *error);
 /* RESULTS.weights/ID.h5, a name only; -1: it does not fit. */
 int ss_store_weights_path(const ss_store *store, size_t point, char *out, size_t out_bytes);
+/* A folder beside the results, of another name, that has the point's weights file: it was not renamed along. 0, -1: none. */
+int ss_store_weights_astray(const ss_store *store, size_t point, char *out, size_t out_bytes);
 int ss_store_close(ss_store *store, ss_error *error); /* a last rebuild; frees also on error; NULL is fine */
 
 /* ---- reading results --------------------------------------------------------------------------------------------------
- * A results file as columns, from the HDF5 file alone, or, with `live`, brought up to date from the journal beside it.
- * Never disturbs a writer. */
+ * A sweep as columns, from its journal and its HDF5 file, whichever of them knows more. Never disturbs a writer. */
 typedef struct ss_column {
     char name[64], unit[32];
     bool is_setting, is_axis;
@@ -75,13 +76,16 @@ typedef struct ss_results {
     char *job_text, *created, *updated, *version, *data_path;
     void *words;                  /* private: what the texts point to */
 } ss_results;
-ss_results *ss_results_open(const char *path, bool live, ss_error *error);
+ss_results *ss_results_open(const char *path, ss_error *error);
+/* For programs that read the HDF5 file alone: 0 it says all that is known; 1 it does not (or is missing), and `to` was written, which
+ * does; -1: refused, as by open. */
+int ss_results_snapshot(const char *path, const char *to, ss_error *error);
 void ss_results_destroy(ss_results *r);
 const ss_column *ss_results_column(const ss_results *r, const char *name); /* NULL if absent */
 
-/* Checks journal and file, each fault a line through `say`. Returns the number of faults found (0: all is well) or -1 when
- * nothing can be read or, with repair, a writer is at work. With repair, cuts a torn tail, keeps a damaged journal aside as
- * RESULTS.h5.journal.damaged, and rebuilds the missing half from the other. */
+/* Checks journal, file and checkpoints, each fault a line through `say`. Returns the number of faults found (0: all is well) or -1
+ * when nothing can be read or, with repair, a writer is at work. Repair joins every result that journal and file can prove into both;
+ * what was damaged is kept as NAME.kept-TIME, and each point whose result is given up is a line. */
 int ss_store_verify(const char *path, bool repair, void (*say)(void *ctx, const char *line), void *ctx, ss_error *error);
 
 /* Joins results files of one job and the same data (slices of its grid, computed by several allocations) into `out`, made
@@ -92,6 +96,7 @@ typedef struct ss_merged {
     size_t n_points, n_finished, n_failed;
     size_t n_agreed;              /* finished in more than one file */
 } ss_merged;
+enum { SS_MERGED_WITHOUT_WEIGHTS = -2 }; /* the results are in place, but not all weights could be put beside them */
 int ss_store_merge(const char *out, size_t n, const char *const *in, ss_merged *result, ss_error *error);
 
 /* ---- weights files ----------------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ int ss_cmd_merge(const ss_arguments *arguments, ss_error *error)
         return SS_EXIT_USAGE;
     }
     const char *const *in = (const char *const *)arguments->more;
-    if (ss_make_folder_of(out, error) || ss_store_merge(out, arguments->n_more, in, &m, error)) return SS_EXIT_USAGE;
+    int rc = ss_store_merge(out, arguments->n_more, in, &m, error);
+    if (rc) return rc == SS_MERGED_WITHOUT_WEIGHTS ? SS_EXIT_ERROR : SS_EXIT_USAGE;
     size_t n_left = m.n_points - m.n_finished - m.n_failed;
     printf("%s: %zu of %zu points finished", out, m.n_finished, m.n_points);
     if (m.n_failed) printf(", %zu failed", m.n_failed);

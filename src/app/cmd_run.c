@@ -1,6 +1,7 @@
 /* cmd_run.c - the sweep: opens what is needed on every rank, lets the farm carry points and records, says how it ended. */
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app.h"
@@ -149,7 +150,6 @@ static int open_store(sweep *s, ss_error *error)
 {
     const ss_provenance provenance = ss_study_provenance(s->study, s->parallel ? ss_farm_describe() : "none");
     ss_fault_delay("open");
-    if (ss_folder_make(s->results, error)) return -1; /* TO MOVE: into the store, behind all its checks */
     s->store = ss_store_open(s->results, s->job, ss_study_grid(s->study), &provenance, error);
     return s->store ? 0 : -1;
 }
@@ -366,22 +366,35 @@ static void print_summary(const sweep *s, ss_farm_end end)
                n_finished, s->n_mine, how, s->n_kept, took, results);
 }
 
-/* Weights are written when a point ends: for those that were finished without, say so. Diverged ones have none to keep. */
-static void tell_missing_weights(const sweep *s)
+static bool has_weights(const sweep *s, size_t i)
 {
     char path[4096];
-    size_t n_kept = 0, n_missing = 0;
+    struct stat st;
+    return ss_store_weights_path(s->store, i, path, sizeof path) == 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* Weights are written when a point ends: for those that were finished without, say so, and where there are some of that name.
+ * Diverged ones have none to keep. */
+static void tell_missing_weights(const sweep *s)
+{
+    size_t n_kept = 0, n_missing = 0, missing = 0;
+    char elsewhere[4096] = "";
     for (size_t i = 0; s->job->settings.save_weights && i < s->n; i++) {
         ss_status status = ss_store_status(s->store, i);
         if (status != SS_DONE && status != SS_EPOCH_LIMIT) continue;
-        bool there = ss_store_weights_path(s->store, i, path, sizeof path) == 0 && access(path, F_OK) == 0;
+        bool there = has_weights(s, i);
         n_kept += there;
         n_missing += !there;
+        if (!there) missing = i;
     }
-    if (n_missing)
-        ss_log(SS_LOG_WARNING, "%s: %zu of %zu trained points have no weights file, because they were finished before "
-               "save_weights was switched on or could not be written; run the job with another results file (-o) to have them",
-               s->results, n_missing, n_missing + n_kept);
+    if (n_missing == 0) return;
+    if (ss_store_weights_astray(s->store, missing, elsewhere, sizeof elsewhere) == 0)
+        ss_log(SS_LOG_WARNING, "%s: %zu of %zu trained points have no weights file in %s, but %s has them: it was not renamed along with the "
+               "results; rename it", s->results, n_missing, n_missing + n_kept, s->weights_dir, elsewhere);
+    else
+        ss_log(SS_LOG_WARNING, "%s: %zu of %zu trained points have no weights file in %s: they were finished before save_weights was "
+               "switched on, their files could not be written, or the folder was not moved along with the results; run the job "
+               "with another results file (-o) to have them", s->results, n_missing, n_missing + n_kept, s->weights_dir);
 }
 
 /* Rank 0: the last rebuild, the summary, the exit status. */

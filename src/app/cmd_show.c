@@ -111,7 +111,7 @@ static void show_csv(const ss_results *r)
 
 int ss_cmd_show(const ss_arguments *arguments, ss_error *error)
 {
-    ss_results *r = ss_results_open(arguments->operand, true, error);
+    ss_results *r = ss_results_open(arguments->operand, error);
     if (!r) return SS_EXIT_USAGE;
     int rc = 0;
     if (arguments->value[0])

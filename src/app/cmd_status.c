@@ -263,7 +263,7 @@ int ss_cmd_status(const ss_arguments *arguments, ss_error *error)
     tally t = {0};
     ss_outlook outlook;
     ss_error why = {{0}};
-    ss_results *r = ss_results_open(arguments->operand, true, error);
+    ss_results *r = ss_results_open(arguments->operand, error);
     if (!r) return SS_EXIT_USAGE;
     size_t n_failed = 0;
     for (size_t i = 0; i < r->n; i++) {

@@ -28,7 +28,7 @@ static uint32_t sum_checkpoints(const char *results, size_t *n)
 /* Two runs that finish nothing and advance no checkpoint leave the same mark. */
 static int print_mark(const char *results, ss_error *error)
 {
-    ss_results *r = ss_results_open(results, true, error);
+    ss_results *r = ss_results_open(results, error);
     if (!r) return -1;
     size_t n_finished = 0, n_failed = 0, n_checkpoints;
     for (size_t i = 0; i < r->n; i++) {

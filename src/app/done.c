@@ -68,7 +68,7 @@ int ss_done_mark(const ss_study *study, const char *results, bool *done, size_t 
     set finished = {0};
     *n_done = 0;
     if (!ss_store_exists(results)) return 0;
-    ss_results *r = ss_results_open(results, true, error);
+    ss_results *r = ss_results_open(results, error);
     if (!r) return -1;
     ss_identities *ids = ss_identities_create(ss_study_grid(study), error);
     int rc = ids ? collect_finished(&finished, r, error) : -1;

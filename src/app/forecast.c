@@ -132,7 +132,7 @@ ss_forecast *ss_forecast_of(const ss_study *study, const char *results, double f
 {
     ss_forecast *f = ss_forecast_create(study, flops_per_s, error);
     if (!f || !ss_store_exists(results)) return f;
-    ss_results *r = ss_results_open(results, true, error);
+    ss_results *r = ss_results_open(results, error);
     if (r) {
         ss_forecast_learn_results(f, r);
         ss_forecast_update(f, true);

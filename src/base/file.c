@@ -99,36 +99,73 @@ static int folder_of(const char *path, char out[SS_PATH_BYTES], ss_error *error)
     return 0;
 }
 
-int ss_folder_sync(const char *path, ss_error *error)
+/* Some file systems cannot sync a folder (EINVAL): then a rename is as durable as they make it. */
+static int sync_folder(int fd)
+{
+    return fsync(fd) && errno != EINVAL ? -1 : 0;
+}
+
+static int open_folder(const char *path, ss_error *error)
 {
     char folder[SS_PATH_BYTES];
     if (folder_of(path, folder, error)) return -1;
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return ss_fail(error, "%s: %s", folder, strerror(errno));
-    /* Some file systems cannot sync a folder (EINVAL): then the rename is as durable as they make it. */
-    int rc = fsync(fd) && errno != EINVAL ? ss_fail(error, "%s: fsync: %s", folder, strerror(errno)) : 0;
+    return fd < 0 ? ss_fail(error, "%s: %s", folder, strerror(errno)) : fd;
+}
+
+int ss_folder_sync(const char *path, ss_error *error)
+{
+    int fd = open_folder(path, error);
+    if (fd < 0) return -1;
+    int rc = sync_folder(fd) ? ss_fail(error, "%s: its folder cannot be synced: %s", path, strerror(errno)) : 0;
     close(fd);
     return rc;
+}
+
+/* The parts of a path that lead to a folder, one longer than the other; 0: there is none after `at`. */
+static size_t next_folder(const char *path, size_t at)
+{
+    const char *slash = path[at] ? strchr(path + at + 1, '/') : NULL;
+    return slash ? (size_t)(slash - path) : 0;
+}
+
+size_t ss_folder_missing(const char *path)
+{
+    char folder[SS_PATH_BYTES];
+    if (strlen(path) >= sizeof folder) return 0;
+    for (size_t n = 0; (n = next_folder(path, n)) != 0;) {
+        memcpy(folder, path, n);
+        folder[n] = '\0';
+        if (access(folder, F_OK)) return n;
+    }
+    return 0;
+}
+
+void ss_folder_unmake(const char *path, size_t from)
+{
+    char folder[SS_PATH_BYTES];
+    if (from == 0 || folder_of(path, folder, NULL) || strstr(folder, "..")) return; /* .. may lead to what was there before */
+    for (char *end = folder + strlen(folder); end && (size_t)(end - folder) >= from; end = strrchr(folder, '/')) {
+        *end = '\0';
+        if (rmdir(folder) && errno != ENOENT && errno != ENAMETOOLONG) return;
+    }
 }
 
 int ss_folder_make(const char *path, ss_error *error)
 {
     char folder[SS_PATH_BYTES];
-    size_t made[SS_PATH_BYTES / 2], n_made = 0; /* where the names end of those that were made here */
-    int rc = 0;
+    size_t from = ss_folder_missing(path);
     if (strlen(path) >= sizeof folder) return too_long(path, error);
-    strcpy(folder, path);
-    for (char *at = folder; rc == 0 && (at = strchr(at + 1, '/')) != NULL;) {
-        *at = '\0';
-        if (mkdir(folder, 0777) == 0) made[n_made++] = (size_t)(at - folder);
-        else if (errno != EEXIST) rc = ss_fail(error, "%s: cannot create the folder: %s", folder, strerror(errno));
-        *at = '/';
+    for (size_t n = 0; (n = next_folder(path, n)) != 0;) {
+        memcpy(folder, path, n);
+        folder[n] = '\0';
+        int made = mkdir(folder, 0777);
+        if (made ? errno == EEXIST : ss_folder_sync(folder, error) == 0) continue;
+        if (made) ss_fail(error, "%s: cannot create the folder: %s", folder, strerror(errno));
+        ss_folder_unmake(path, from);
+        return -1;
     }
-    while (rc && n_made > 0) {
-        folder[made[--n_made]] = '\0';
-        rmdir(folder);
-    }
-    return rc;
+    return 0;
 }
 
 /* ---- replacing -------------------------------------------------------------------------------------------------- */
@@ -184,9 +221,19 @@ static int fail_step(const ss_replacement *r, const char *what, ss_error *error)
     return ss_fail(error, "%s: %s: %s", r->path, what, strerror(errno));
 }
 
+/* What has its name is done: a folder that cannot be synced afterwards leaves the old file or the new one after a power failure. */
+static void sync_name(const ss_replacement *r, int folder)
+{
+    if (sync_folder(folder))
+        ss_log(SS_LOG_WARNING, "%s: its folder cannot be synced: %s; a power failure may still undo the last change", r->path,
+               strerror(errno));
+}
+
 int ss_replacement_commit(ss_replacement *r, bool new_only, bool keep_open, ss_error *error)
 {
-    int rc = fsync(r->fd) ? fail_step(r, "fsync", error) : 0, cause = errno;
+    int folder = open_folder(r->path, error), cause = errno;
+    int rc = folder < 0 ? -1 : 0;
+    if (rc == 0 && fsync(r->fd)) rc = fail_step(r, "fsync", error), cause = errno;
     if (rc == 0 && !keep_open) {
         int fd = r->fd;
         r->fd = -1;
@@ -197,13 +244,12 @@ int ss_replacement_commit(ss_replacement *r, bool new_only, bool keep_open, ss_e
         cause = errno;
         rc = fail_step(r, new_only ? "cannot be made" : "cannot be replaced", error);
     }
-    if (rc) {
-        ss_replacement_abandon(r);
-        errno = cause;
-        return -1;
-    }
+    if (rc) ss_replacement_abandon(r);
     r->temporary[0] = '\0';
-    return ss_folder_sync(r->path, error);
+    if (rc == 0) sync_name(r, folder);
+    if (folder >= 0) close(folder);
+    errno = cause;
+    return rc;
 }
 
 void ss_replacement_abandon(ss_replacement *r)
@@ -246,24 +292,42 @@ void ss_file_remove_temporaries(const char *path)
     size_t n = strlen(base);
     DIR *dir = folder_of(path, folder, NULL) ? NULL : opendir(folder);
     for (const struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
-        if (strncmp(e->d_name, base, n) != 0 || e->d_name[n] != '.' || !is_temporary(e->d_name + n + 1)) continue;
+        bool named = n == 0 || (strncmp(e->d_name, base, n) == 0 && e->d_name[n] == '.');
+        if (!named || !is_temporary(e->d_name + (n ? n + 1 : 0))) continue;
         snprintf(name, sizeof name, "%s/%s", folder, e->d_name);
         unlink(name);
     }
     if (dir) closedir(dir);
 }
 
-int ss_file_keep(const char *path, char kept[SS_PATH_BYTES], ss_error *error)
+/* PATH.kept-TIME, and with -k behind it from the second try on. */
+static int kept_name(const char *path, int k, char out[SS_PATH_BYTES], ss_error *error)
 {
     char again[16] = "", stamp[32];
     struct tm tm;
     time_t now = time(NULL);
     strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
-    for (int k = 2; k < MOST_NAMES; k++) {
-        if (snprintf(kept, SS_PATH_BYTES, "%s.kept-%s%s", path, stamp, again) >= SS_PATH_BYTES) return too_long(path, error);
-        if (rename_new(path, kept) == 0) return ss_folder_sync(path, error);
+    if (k > 1) snprintf(again, sizeof again, "-%d", k);
+    if (k > MOST_NAMES) return ss_fail(error, "%s: files are kept under every name of this second", path);
+    return snprintf(out, SS_PATH_BYTES, "%s.kept-%s%s", path, stamp, again) < SS_PATH_BYTES ? 0 : too_long(path, error);
+}
+
+int ss_file_keep(const char *path, char kept[SS_PATH_BYTES], ss_error *error)
+{
+    for (int k = 1; kept_name(path, k, kept, error) == 0; k++) {
+        if (link(path, kept) == 0 || (errno != EEXIST && rename_new(path, kept) == 0)) {
+            if (ss_folder_sync(path, error) == 0) return 0;
+            ss_file_unkeep(path, kept);
+            return -1;
+        }
         if (errno != EEXIST) return ss_fail(error, "%s: cannot be kept as %s: %s", path, kept, strerror(errno));
-        snprintf(again, sizeof again, "-%d", k);
     }
-    return ss_fail(error, "%s: files are kept under every name of this second", path);
+    return -1;
+}
+
+void ss_file_unkeep(const char *path, const char *kept)
+{
+    struct stat st;
+    if (lstat(path, &st) == 0) unlink(kept);
+    else rename(kept, path);
 }

@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -81,60 +80,23 @@ static void put_table(ss_bytes *b, const ss_pieces *state)
     if (!b->failed) ss_bytes_u32(b, ss_crc32(0, b->p + from, b->n - from));
 }
 
-static int write_all(int fd, const void *data, size_t n)
+static int write_pieces(ss_replacement *r, const ss_bytes *front, const ss_pieces *state)
 {
-    const unsigned char *at = data;
-    while (n > 0) {
-        ssize_t put = write(fd, at, n < (1u << 30) ? n : 1u << 30);
-        if (put < 0 && errno == EINTR) continue;
-        if (put <= 0) return -1;
-        at += put;
-        n -= (size_t)put;
-    }
-    return 0;
-}
-
-static int write_file(int fd, const ss_bytes *front, const ss_pieces *state, ss_error *error)
-{
-    int rc = write_all(fd, front->p, front->n);
-    for (size_t i = 0; rc == 0 && i < state->n; i++) rc = write_all(fd, state->piece[i].data, state->piece[i].bytes);
-    if (rc) return ss_fail(error, "cannot be written: %s", strerror(errno));
-    return fsync(fd) ? ss_fail(error, "fsync: %s", strerror(errno)) : 0;
-}
-
-static int make_folder_of(const char *path, ss_error *error)
-{
-    char folder[SS_PATH_BYTES];
-    const char *slash = strrchr(path, '/');
-    if (!slash || slash == path) return 0;
-    snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
-    if (mkdir(folder, 0777) == 0) return ss_folder_sync(folder, error);
-    return errno == EEXIST ? 0 : ss_fail(error, "its folder cannot be made: %s", strerror(errno));
-}
-
-/* Of its own per process and host, should two ever work on one point: each writes a whole file, and the last one stands. */
-static int temporary_name(const char *path, char out[SS_PATH_BYTES], ss_error *error)
-{
-    char host[64] = "";
-    gethostname(host, sizeof host - 1);
-    int n = snprintf(out, SS_PATH_BYTES, "%s.%.32s.%ld" SS_CHECKPOINT_TEMPORARY, path, host, (long)getpid());
-    return n < SS_PATH_BYTES ? 0 : ss_fail(error, "the path has more than %d bytes", SS_PATH_BYTES - 1);
+    uint64_t at = front->n;
+    int rc = ss_file_write_at(r->fd, front->p, front->n, 0);
+    for (size_t i = 0; rc == 0 && i < state->n; at += state->piece[i].bytes, i++)
+        rc = ss_file_write_at(r->fd, state->piece[i].data, state->piece[i].bytes, at);
+    return rc;
 }
 
 static int replace_file(const char *path, const ss_bytes *front, const ss_pieces *state, ss_error *error)
 {
-    char temporary[SS_PATH_BYTES];
-    if (temporary_name(path, temporary, error) || make_folder_of(path, error)) return -1;
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (fd < 0) return ss_fail(error, "cannot be made: %s", strerror(errno));
-    int rc = write_file(fd, front, state, error);
-    if (close(fd) && rc == 0) rc = ss_fail(error, "close: %s", strerror(errno));
-    if (rc == 0 && rename(temporary, path)) rc = ss_fail(error, "cannot be replaced: %s", strerror(errno));
-    if (rc) {
-        unlink(temporary);
-        return -1;
-    }
-    return ss_folder_sync(path, error);
+    ss_replacement r;
+    if (ss_folder_make(path, error) || ss_replacement_begin(&r, path, error)) return -1;
+    if (write_pieces(&r, front, state) == 0) return ss_replacement_commit(&r, false, false, error);
+    ss_fail(error, "%s: cannot be written: %s", path, strerror(errno));
+    ss_replacement_abandon(&r);
+    return -1;
 }
 
 int ss_checkpoint_write(const char *path, const ss_checkpoint_head *head, const ss_pieces *state, ss_error *error)
@@ -142,25 +104,17 @@ int ss_checkpoint_write(const char *path, const ss_checkpoint_head *head, const 
     ss_bytes front = {0};
     put_head(&front, head, state);
     put_table(&front, state);
-    int rc = front.failed ? ss_fail(error, "no memory for its head") : replace_file(path, &front, state, error);
+    int rc = front.failed ? ss_fail(error, "%s: no memory for its head", path) : replace_file(path, &front, state, error);
     ss_bytes_finish(&front);
-    return rc ? ss_fail_in(error, "%s", path) : 0;
+    return rc;
 }
 
 /* ---- reading: the file may hold anything ------------------------------------------------------------------------ */
 
 static int read_at(int fd, void *out, size_t n, uint64_t at, ss_error *error)
 {
-    unsigned char *to = out;
-    while (n > 0) {
-        ssize_t got = pread(fd, to, n < (1u << 30) ? n : 1u << 30, (off_t)at);
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return ss_fail(error, "cannot be read: %s", got < 0 ? strerror(errno) : "its end came early");
-        to += got;
-        at += (uint64_t)got;
-        n -= (size_t)got;
-    }
-    return 0;
+    int64_t got = ss_file_read_at(fd, out, n, at);
+    return got == (int64_t)n ? 0 : ss_fail(error, "cannot be read: %s", got < 0 ? strerror(errno) : "its end came early");
 }
 
 static double get_real(ss_view *v)
@@ -214,18 +168,15 @@ static int parse_head(const unsigned char bytes[HEAD_BYTES], uint64_t size, ss_c
 static int open_head(const char *path, int *fd, ss_checkpoint_head *head, uint32_t *n_pieces, uint64_t *size, ss_error *error)
 {
     unsigned char bytes[HEAD_BYTES];
-    struct stat st;
-    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (*fd < 0) return errno == ENOENT || errno == ENOTDIR ? 0 : ss_fail(error, "cannot be opened: %s", strerror(errno));
-    int rc = fstat(*fd, &st) ? ss_fail(error, "%s", strerror(errno)) : 0;
-    if (rc == 0 && !S_ISREG(st.st_mode)) rc = ss_fail(error, "is not a regular file");
-    if (rc == 0 && st.st_size < HEAD_BYTES) rc = ss_fail(error, "is damaged: it has only %lld bytes", (long long)st.st_size);
-    *size = rc == 0 ? (uint64_t)st.st_size : 0;
+    if (access(path, F_OK) && (errno == ENOENT || errno == ENOTDIR)) return 0;
+    *fd = ss_file_open(path, O_RDONLY, size, error);
+    if (*fd < 0) return -1;
+    int rc = *size >= HEAD_BYTES ? 0 : ss_fail(error, "is damaged: it has only %llu bytes", (unsigned long long)*size);
     if (rc == 0) rc = read_at(*fd, bytes, sizeof bytes, 0, error);
     if (rc == 0) rc = parse_head(bytes, *size, head, n_pieces, error);
     if (rc == 0) return 1;
     close(*fd);
-    return -1;
+    return ss_fail_in(error, "%s", path);
 }
 
 static int parse_table(ss_checkpoint *c, const unsigned char *bytes, uint64_t size, ss_error *error)
@@ -292,7 +243,7 @@ int ss_checkpoint_open(const char *path, const char *id, ss_checkpoint **out, ss
     int rc = open_head(path, &c->fd, &c->head, &c->n, &size, error);
     if (rc != 1) {
         ss_free(c);
-        return rc ? ss_fail_in(error, "%s", path) : 0;
+        return rc;
     }
     snprintf(c->path, sizeof c->path, "%s", path);
     rc = 0;
@@ -350,5 +301,5 @@ int ss_checkpoint_peek(const char *path, ss_checkpoint_head *head, ss_error *err
     uint64_t size;
     int rc = open_head(path, &fd, head, &n_pieces, &size, error);
     if (rc == 1) close(fd);
-    return rc < 0 ? ss_fail_in(error, "%s", path) : rc;
+    return rc;
 }

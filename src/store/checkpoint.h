@@ -6,7 +6,6 @@
 #include "table.h"
 
 #define SS_CHECKPOINT_SUFFIX ".checkpoint"
-#define SS_CHECKPOINT_TEMPORARY ".new"   /* ends the names of unfinished files */
 
 /* Every file in the folder that is named as we name them: `id` of its point, `temporary` where it was not finished. */
 typedef void ss_checkpoint_visit(void *ctx, const char *path, const unsigned char id[SS_ID_RAW], bool temporary);

@@ -6,7 +6,6 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "results.h"
@@ -25,21 +24,16 @@ int ss_checkpoint_path(const char *folder, const char *id, char *out, size_t out
     return n >= 0 && (size_t)n < out_bytes ? 0 : ss_fail(error, "%s: the name is too long to put checkpoints there", folder);
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), n_end = strlen(end);
-    return n >= n_end && strcmp(text + n - n_end, end) == 0;
-}
-
-/* ID.checkpoint, or ID.checkpoint.HOST.PID.new. */
+/* ID.checkpoint, or ID.checkpoint.HOST.PID-N.tmp (.new: earlier versions). */
 static bool parse_name(const char *name, unsigned char id[SS_ID_RAW], bool *temporary)
 {
     char text[SS_ID_BYTES] = "";
-    size_t n = sizeof text - 1, suffix = strlen(SS_CHECKPOINT_SUFFIX);
-    if (strlen(name) < n + suffix || strncmp(name + n, SS_CHECKPOINT_SUFFIX, suffix) != 0) return false;
+    size_t n = sizeof text - 1, whole = n + strlen(SS_CHECKPOINT_SUFFIX), length = strlen(name);
+    if (length < whole || strncmp(name + n, SS_CHECKPOINT_SUFFIX, whole - n) != 0) return false;
     memcpy(text, name, n);
-    *temporary = ends_with(name, SS_CHECKPOINT_TEMPORARY);
-    return (name[n + suffix] == '\0' || *temporary) && ss_id_pack(text, id) == 0;
+    *temporary = length > whole + 4 && name[whole] == '.' &&
+                 (strcmp(name + length - 4, ".tmp") == 0 || strcmp(name + length - 4, ".new") == 0);
+    return (length == whole || *temporary) && ss_id_pack(text, id) == 0;
 }
 
 void ss_checkpoints_each(const char *results, ss_checkpoint_visit *visit, void *ctx)
@@ -60,12 +54,22 @@ void ss_checkpoints_each(const char *results, ss_checkpoint_visit *visit, void *
 
 typedef struct tidying { const ss_table *table; bool temporaries; } tidying;
 
+/* Is what lies there the state of this point, as we wrote it? */
+static bool is_proven(const char *path, const unsigned char id[SS_ID_RAW])
+{
+    ss_checkpoint_head head;
+    char text[SS_ID_BYTES];
+    ss_id_format(id, text);
+    return ss_checkpoint_peek(path, &head, NULL) == 1 && strcmp(head.id, text) == 0;
+}
+
 static void tidy(void *ctx, const char *path, const unsigned char id[SS_ID_RAW], bool temporary)
 {
     const tidying *t = ctx;
     int64_t row = ss_table_find(t->table, id);
-    bool finished = row >= 0 && ss_row_is_finished(&t->table->row[row]);
-    if (finished || (temporary && t->temporaries)) unlink(path);
+    if (row < 0) return;
+    bool finished = ss_row_is_finished(&t->table->row[row]);
+    if (temporary ? t->temporaries : finished && is_proven(path, id)) unlink(path);
 }
 
 void ss_checkpoints_tidy(const char *results, const ss_table *table, bool temporaries)
@@ -81,6 +85,6 @@ void ss_checkpoint_drop(const char *results, const unsigned char id[SS_ID_RAW])
     char folder[SS_PATH_BYTES], path[SS_PATH_BYTES], text[SS_ID_BYTES];
     ss_id_format(id, text);
     if (ss_checkpoint_folder(results, folder, sizeof folder, NULL) == 0 &&
-        ss_checkpoint_path(folder, text, path, sizeof path, NULL) == 0)
+        ss_checkpoint_path(folder, text, path, sizeof path, NULL) == 0 && is_proven(path, id))
         unlink(path);
 }

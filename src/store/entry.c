@@ -117,7 +117,17 @@ int ss_done_entry_decode(const unsigned char *p, size_t n, ss_done_entry *e)
     }
     e->record_n = ss_view_u32(&v);
     e->record = ss_view_raw(&v, e->record_n);
-    return v.bad || ss_view_left(&v) ? -1 : 0;
+    if (v.bad || ss_view_left(&v)) return -1;
+    size_t most = e->record_n / sizeof(double); /* a count that its record cannot hold is not believed */
+    return e->n_history <= most && e->n_track <= most && e->n_eigenvalues <= most ? 0 : -1;
+}
+
+int ss_record_contradicts(const ss_done_entry *e, const ss_record *r, ss_error *error)
+{
+    if (r->status == e->status && r->history.n_rows == e->n_history && r->track.n_rows == e->n_track &&
+        r->n_eigenvalues == e->n_eigenvalues)
+        return 0;
+    return ss_fail(error, "the entry contradicts its own record");
 }
 
 static int hex_digit(char c)

@@ -57,6 +57,8 @@ typedef struct ss_done_entry {
 int ss_done_entry_encode(uint32_t job, const unsigned char id[SS_ID_RAW], uint32_t n_axes, const char *const *axis,
                          const char *const *value, const ss_record *record, ss_bytes *out, ss_error *error);
 int ss_done_entry_decode(const unsigned char *p, size_t n, ss_done_entry *e); /* points into p */
+/* -1 and what, where the entry's own sizes and status are not its record's: neither can be believed. */
+int ss_record_contradicts(const ss_done_entry *e, const ss_record *r, ss_error *error);
 
 int ss_id_pack(const char *text, unsigned char id[SS_ID_RAW]); /* -1: not 32 hex digits */
 void ss_id_format(const unsigned char id[SS_ID_RAW], char text[SS_ID_BYTES]);

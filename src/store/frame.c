@@ -153,13 +153,13 @@ static bool any_spectrum(const ss_table *t)
     return i < t->n_rows;
 }
 
-int ss_frame_fit_spectra(ss_frame *f, const ss_table *t, ss_journal *j, ss_error *error)
+int ss_frame_fit_spectra(ss_frame *f, const ss_table *t, ss_error *error)
 {
     ss_record r;
     int rc = 0;
     for (size_t i = 0; rc == 0 && f->spectrum.n_rows > 0 && i < t->n_rows; i++) {
         if (!may_have_spectrum(t, &t->row[i])) continue;
-        rc = ss_table_record(t, j, &t->row[i], &r, error);
+        rc = ss_table_record(t, &t->row[i], &r, error);
         if (rc == 0 && r.spectrum.n_rows > f->spectrum.n_rows) f->spectrum.n_rows = r.spectrum.n_rows;
         ss_record_finish(&r);
     }

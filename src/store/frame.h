@@ -55,11 +55,11 @@ ss_frame *ss_frame_create(uint32_t n_axes, const char *const *axis, uint32_t n_f
 ss_frame *ss_frame_of_table(const ss_table *t, ss_error *error);
 /* The same for spectra, whose lengths the records alone say: the index's entries are what they were before there were any, so
  * that earlier programs read them. */
-int ss_frame_fit_spectra(ss_frame *f, const ss_table *t, ss_journal *j, ss_error *error);
+int ss_frame_fit_spectra(ss_frame *f, const ss_table *t, ss_error *error);
 void ss_frame_destroy(ss_frame *f);
 int ss_frame_allocate(ss_frame *f, size_t capacity, bool with_series, ss_error *error);
 size_t ss_frame_row_bytes(const ss_frame *f);            /* of the widest matrix */
-int ss_frame_fill(ss_frame *f, const ss_table *t, ss_journal *j, size_t first, size_t n, ss_error *error);
+int ss_frame_fill(ss_frame *f, const ss_table *t, size_t first, size_t n, ss_error *error);
 ss_variable *ss_frame_find(const ss_frame *f, const char *name); /* outside the group; NULL */
 /* A cell as people write it; "" where a record is missing. */
 void ss_frame_text(const ss_variable *v, size_t i, bool has_record, char *out, size_t out_bytes);

@@ -140,14 +140,14 @@ static void fill_row(ss_frame *f, size_t i, const ss_table *t, const ss_row *row
         f->eigenvalue[i * f->n_eigenvalues + k] = k < r->n_eigenvalues ? r->eigenvalue[k] : (double)NAN;
 }
 
-int ss_frame_fill(ss_frame *f, const ss_table *t, ss_journal *j, size_t first, size_t n, ss_error *error)
+int ss_frame_fill(ss_frame *f, const ss_table *t, size_t first, size_t n, ss_error *error)
 {
     ss_record r;
     f->first = first;
     f->n = n;
     for (size_t i = 0; i < n; i++) {
         const ss_row *row = &t->row[first + i];
-        if (ss_table_record(t, j, row, &r, error)) {
+        if (ss_table_record(t, row, &r, error)) {
             ss_record_finish(&r);
             return -1;
         }

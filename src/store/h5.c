@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MAX_ATTRIBUTE_BYTES = 16 << 20 };
@@ -35,7 +34,6 @@ int ss_h5_fail(ss_error *error, const char *call)
 
 int ss_h5_begin(ss_error *error)
 {
-    setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0); /* many parallel file systems have no flock; our lock is the journal's */
     if (H5open() < 0) return ss_fail(error, "H5open: the HDF5 library does not start");
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     return 0;
@@ -159,8 +157,8 @@ int ss_h5_get_int(hid_t at, const char *name, int64_t *value, ss_error *error)
     H5_TRY(attribute = H5Aopen(at, name, H5P_DEFAULT));
     H5_TRY(type = H5Aget_type(attribute));
     H5_TRY(space = H5Aget_space(attribute));
-    if (H5Tget_class(type) != H5T_INTEGER || H5Sget_simple_extent_npoints(space) != 1) {
-        ss_fail(error, "attribute %s is not one integer", name);
+    if (H5Tget_class(type) != H5T_INTEGER || H5Tget_size(type) > sizeof *value || H5Sget_simple_extent_npoints(space) != 1) {
+        ss_fail(error, "attribute %s is not one integer of at most 64 bits", name);
         goto done;
     }
     H5_TRY(H5Aread(attribute, H5T_NATIVE_INT64, value));
@@ -172,20 +170,62 @@ done:
     return rc;
 }
 
-/* HDF5 says little of use about a file that is none: look first. */
+/* HDF5 says little of use about a file that is none: look first, where it looks for its signature. */
+static bool is_hdf5(int fd, uint64_t n_bytes)
+{
+    static const char signature[] = "\x89HDF\r\n\x1a\n";
+    char start[8] = "";
+    for (uint64_t at = 0; at + sizeof start <= n_bytes; at = at ? 2 * at : 512)
+        if (ss_file_read_at(fd, start, sizeof start, at) == sizeof start && memcmp(start, signature, 8) == 0) return true;
+    return false;
+}
+
 int ss_h5_open(const char *path, hid_t *file, ss_error *error)
 {
-    struct stat st;
-    if (stat(path, &st)) return ss_fail(error, "%s: %s", path, strerror(errno));
-    if (!S_ISREG(st.st_mode)) return ss_fail(error, "%s: is not a regular file", path);
-    if (access(path, R_OK)) return ss_fail(error, "%s: %s", path, strerror(errno));
-    if (H5Fis_hdf5(path) <= 0) {
-        ss_fail(error, "%s: is not an HDF5 file (%lld bytes)", path, (long long)st.st_size);
-        return SS_H5_FOREIGN;
+    uint64_t n_bytes;
+    int rc = -1, fd = ss_file_open(path, O_RDONLY, &n_bytes, error);
+    if (fd < 0) return -1;
+    if (!is_hdf5(fd, n_bytes)) {
+        ss_fail(error, "%s: is not an HDF5 file (%llu bytes)", path, (unsigned long long)n_bytes);
+        rc = SS_H5_FOREIGN;
+    } else if (ss_h5_check_seal(fd, n_bytes, error) < 0) {
+        ss_fail_in(error, "%s", path);
+    } else if ((*file = ss_h5_open_fd(fd)) < 0) {
+        ss_h5_fail(error, "H5Fopen");
+        ss_fail_in(error, "%s: is damaged or cut short (%llu bytes)", path, (unsigned long long)n_bytes);
+    } else {
+        rc = 0;
     }
-    if (ss_h5_check_seal(path, error)) return -1;
-    *file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    if (*file >= 0) return 0;
-    ss_h5_fail(error, "H5Fopen");
-    return ss_fail_in(error, "%s: is damaged or cut short (%lld bytes)", path, (long long)st.st_size);
+    close(fd);
+    return rc;
+}
+
+int ss_h5_copy_bytes(hid_t set, int fd, uint64_t *n, ss_error *error)
+{
+    enum { BLOCK_BYTES = 1 << 20 };
+    int rc = -1;
+    hid_t space = -1, memory = -1;
+    hsize_t total = 0;
+    unsigned char *block = ss_alloc(BLOCK_BYTES, 1);
+    if (!block) return ss_fail(error, "no memory for a block of bytes");
+    H5_TRY(space = H5Dget_space(set));
+    if (H5Sget_simple_extent_ndims(space) == 1) H5_TRY(H5Sget_simple_extent_dims(space, &total, NULL));
+    for (hsize_t at = 0, count; at < total; at += count) {
+        count = total - at < BLOCK_BYTES ? total - at : BLOCK_BYTES;
+        H5_TRY(H5Sselect_hyperslab(space, H5S_SELECT_SET, &at, NULL, &count, NULL));
+        H5_TRY(memory = H5Screate_simple(1, &count, NULL));
+        H5_TRY(H5Dread(set, H5T_NATIVE_UCHAR, memory, space, H5P_DEFAULT, block));
+        ss_h5_close(&memory);
+        if (ss_file_write_at(fd, block, count, at)) {
+            ss_fail(error, "no memory for its bytes: %s", strerror(errno));
+            goto done;
+        }
+    }
+    *n = total;
+    rc = 0;
+done:
+    ss_h5_close(&memory);
+    ss_h5_close(&space);
+    ss_free(block);
+    return rc;
 }

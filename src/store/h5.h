@@ -11,7 +11,7 @@
 #define H5_TRY(call) do { if ((call) < 0) { ss_h5_fail(error, #call); goto done; } } while (0)
 
 int ss_h5_fail(ss_error *error, const char *call); /* "H5Dwrite: REASON"; always -1 */
-int ss_h5_begin(ss_error *error);        /* before the first call of every public function: quiet, no file locking */
+int ss_h5_begin(ss_error *error);        /* before the first call of every public function: quiet */
 void ss_h5_close(hid_t *id);             /* any kind of id; sets it to -1; negative is fine */
 const char *ss_h5_version(void);         /* "HDF5 1.10.8" */
 
@@ -20,20 +20,20 @@ const char *ss_h5_version(void);         /* "HDF5 1.10.8" */
  * everything, and remembers the first failure: check ss_h5_out_ok between steps, ss_h5_out_commit decides. */
 typedef struct ss_h5_out {
     hid_t file;
-    int fd, failure;              /* failure: errno of the first write that failed */
-    uint64_t size;
-    char path[4096], temporary[4104];
+    int fd, failure;              /* fd: place's; failure: errno of the first write that failed */
+    ss_replacement place;
 } ss_h5_out;
 /* Errors do not name the file: the caller does, once. */
 int ss_h5_out_create(ss_h5_out *out, const char *path, ss_error *error);
 int ss_h5_out_check(const ss_h5_out *out, ss_error *error);
-int ss_h5_out_commit(ss_h5_out *out, ss_error *error); /* close, fsync, rename, fsync the folder */
+int ss_h5_out_commit(ss_h5_out *out, ss_error *error); /* close, seal, put in place; on failure abandoned */
 void ss_h5_out_abandon(ss_h5_out *out);  /* the file at `path` stays as it was; after commit: nothing */
 
 /* A file of ours ends in a checksum of itself, which HDF5 does not see (it lies behind the end that HDF5 knows): HDF5 1.10
  * crashes on some damaged files, so damage is to be found before it looks. Files without one, as from h5py, are fine. */
 int ss_h5_seal(int fd, ss_error *error);
-int ss_h5_check_seal(const char *path, ss_error *error);
+int ss_h5_check_seal(int fd, uint64_t n_bytes, ss_error *error); /* 1: it fits, 0: there is none, -1: it does not fit,
+                                                                      -2: the file cannot be read */
 
 /* ---- attributes and strings ------------------------------------------------------------------------------------------ */
 hid_t ss_h5_text_type(void);             /* variable-length UTF-8; to be closed */
@@ -44,6 +44,25 @@ int ss_h5_get_text(hid_t at, const char *name, char **text, ss_error *error);
 int ss_h5_get_int(hid_t at, const char *name, int64_t *value, ss_error *error); /* missing: value unchanged */
 /* Opens an existing file for reading: 0 and *file, or one sentence: -1, or SS_H5_FOREIGN where it is not HDF5 at all. */
 enum { SS_H5_FOREIGN = -2 };
+hid_t ss_h5_open_fd(int fd);             /* for reading, whatever has become of its name; fd stays the caller's */
 int ss_h5_open(const char *path, hid_t *file, ss_error *error);
+/* HDF5 1.10 crashes on some files that are made to harm, hangs on others and takes as much memory as they say: `read` reads the file
+ * in a process of its own first. -1 and a sentence where that process did not come back; what it found is found again here. */
+int ss_h5_survives(const char *path, uint64_t n_bytes, void (*read)(void *ctx), void *ctx, ss_error *error);
+int ss_h5_copy_bytes(hid_t set, int fd, uint64_t *n, ss_error *error); /* a dataset of one row of bytes, into a file */
+
+/* ---- h5_strict.c: what a file holds that may be a stranger's ---------------------------------------------------------- */
+/* What `group` holds under this name, by a hard link, of this kind (H5I_DATASET, H5I_GROUP), its data in this file itself, packed
+ * by nothing but deflate: 0 and *object, -1 where there is no such name. */
+int ss_h5_open_member(hid_t group, const char *name, H5I_type_t kind, hid_t *object, ss_error *error);
+/* Of a dataset opened otherwise, before anything else is asked of it: the extent of a virtual one opens files. */
+int ss_h5_check_inside(hid_t set, bool filters, ss_error *error);
+int ss_h5_check_bytes(hid_t set, ss_error *error); /* before memory is taken for it: can its bytes fill its shape? */
+/* Memory for the texts that are read with `plan` (to be closed): as many rows as they like may point to one long text, but
+ * whoever wrote the file wrote every text, so that together they are no more than its bytes. */
+typedef struct ss_h5_texts { struct ss_h5_text *newest; size_t most, left, refused; } ss_h5_texts;
+hid_t ss_h5_texts_plan(ss_h5_texts *t, hid_t set, size_t most); /* most: bytes of one */
+int ss_h5_texts_fail(const ss_h5_texts *t, ss_error *error); /* always -1, with a sentence where a text was the reason */
+void ss_h5_texts_free(ss_h5_texts *t);   /* those that were read; `left` stays */
 
 #endif

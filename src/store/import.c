@@ -1,10 +1,12 @@
-/* import.c - from a results file back to journal entries, histories included, so that a lost journal loses nothing: the
- * file rebuilt from the new journal equals the old one. */
-#include "import.h"
-
+/* import.c - from a results file's columns back to records. Files of earlier versions have no entries: theirs are made from the
+ * columns, histories included. Of every file that something else than this program has written, the columns are held against
+ * the records. */
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "results.h"
 
 enum { STRETCH_BYTES = 1 << 22, MAX_STRETCH = 4096 };
 
@@ -18,162 +20,30 @@ void ss_uuid_format(const unsigned char uuid[SS_UUID_BYTES], char out[2 * SS_UUI
     ss_id_format(uuid, out);
 }
 
-size_t ss_import_stretch(const ss_results_file *f)
+/* ---- rows, a stretch at a time ---------------------------------------------------------------------------------- */
+
+/* Calls visit for every row; the row is number i of the frame. */
+static int each_row(ss_results_file *f, int (*visit)(void *ctx, const ss_results_file *f, size_t i, ss_error *error), void *ctx,
+                    ss_error *error)
 {
-    size_t n = STRETCH_BYTES / ss_frame_row_bytes(f->frame);
-    if (n < 1) n = 1;
-    if (n > MAX_STRETCH) n = MAX_STRETCH;
-    return n > f->n ? f->n : n;
-}
-
-/* ---- settings: JOB entries -------------------------------------------------------------------------------------- */
-
-/* Rows that share all settings outside the axes, as one JOB entry lists them. */
-typedef struct group {
-    const ss_results_file *f;
-    ss_job_entry entry;
-    ss_words words;               /* the entry's texts */
-    ss_points points;
-} group;
-
-static uint32_t next_number(const ss_table *t)
-{
-    return t->n_sessions ? t->session[t->n_sessions - 1]->number + 1 : 1;
-}
-
-static int close_group(group *g, ss_table *t, ss_journal *j, ss_error *error)
-{
-    ss_bytes payload = {0};
-    if (g->points.n == 0) return 0;
-    g->entry.number = next_number(t);
-    for (int i = 0; i < SS_N_INFO; i++) g->entry.info[i] = g->f->info[i];
-    g->entry.info[SS_INFO_TIME] = g->f->created;
-    g->entry.info[SS_INFO_HOST] = "";
-    g->entry.n_axes = g->f->n_axes;
-    memcpy(g->entry.axis, g->f->axis, sizeof g->f->axis);
-    ss_job_entry_encode(&g->entry, &g->points, &payload);
-    int rc = ss_table_append(t, j, SS_ENTRY_JOB, &payload, false, error);
-    ss_bytes_finish(&payload);
-    ss_points_finish(&g->points);
-    return rc;
-}
-
-/* The row's settings outside the axes; *same: they are those of the group. */
-static int read_settings(group *g, size_t i, bool *same, ss_error *error)
-{
-    const ss_frame *frame = g->f->frame;
-    char buffer[4096];
-    uint32_t n = 0;
-    *same = true;
-    for (size_t k = 0; k < frame->n_variables; k++) {
-        const ss_variable *v = &frame->variable[k];
-        if (v->source != SS_FROM_SETTING || v->is_axis || g->f->variable[k] < 0) continue;
-        const char *text = buffer;
-        if (v->cell == SS_CELL_TEXT)
-            text = ((const char *const *)v->data)[i];
-        else
-            ss_frame_text(v, i, true, buffer, sizeof buffer);
-        if (n >= g->entry.n_settings || strcmp(g->entry.text[n], text) != 0) {
-            *same = false;
-            g->entry.text[n] = ss_words_keep(&g->words, text);
-        }
-        if (!g->entry.text[n] || n + 1 == SS_MAX_SETTINGS) return ss_fail(error, "no memory for the settings");
-        g->entry.setting[n++] = v->name;
+    size_t capacity = STRETCH_BYTES / ss_frame_row_bytes(f->frame);
+    if (capacity < 1) capacity = 1;
+    if (capacity > MAX_STRETCH) capacity = MAX_STRETCH;
+    if (capacity > f->n) capacity = f->n;
+    if (ss_frame_allocate(f->frame, capacity, true, error)) return -1;
+    for (size_t first = 0; first < f->n; first += capacity) {
+        size_t n = f->n - first < capacity ? f->n - first : capacity;
+        if (ss_results_file_read(f, first, n, error)) return -1;
+        for (size_t i = 0; i < n; i++)
+            if (visit(ctx, f, i, error)) return -1;
     }
-    g->entry.n_settings = n;
     return 0;
-}
-
-/* A row's axis values as texts in `text`; returns how many. */
-static uint32_t axis_texts(const ss_frame *frame, size_t i, char text[][128], const char *value[])
-{
-    uint32_t n = 0;
-    for (size_t k = 0; k < frame->n_variables; k++) {
-        if (!frame->variable[k].is_axis) continue;
-        ss_frame_text(&frame->variable[k], i, true, text[n], sizeof text[n]);
-        value[n] = text[n];
-        n++;
-    }
-    return n;
 }
 
 static const char *id_of(const ss_frame *frame, size_t i)
 {
     return ((const char *const *)ss_frame_find(frame, "id")->data)[i];
 }
-
-static int add_point(group *g, size_t i, ss_error *error)
-{
-    const ss_frame *frame = g->f->frame;
-    char text[SS_MAX_FILE_AXES][128];
-    const char *value[SS_MAX_FILE_AXES];
-    unsigned char id[SS_ID_RAW];
-    if (ss_id_pack(id_of(frame, i), id))
-        return ss_fail(error, "row %zu: id '%.40s' is not 32 hex digits", frame->first + i, id_of(frame, i));
-    uint32_t n = axis_texts(frame, i, text, value);
-    return ss_points_add(&g->points, id, n, value) ? ss_fail(error, "no memory for the points") : 0;
-}
-
-/* Does the journal lack row i of the frame, or its record? */
-static bool is_lacking(const ss_results_file *f, const ss_table *t, size_t i)
-{
-    unsigned char id[SS_ID_RAW];
-    int8_t status = ((const int8_t *)ss_frame_find(f->frame, "status")->data)[i];
-    int64_t at = ss_id_pack(id_of(f->frame, i), id) ? -1 : ss_table_find(t, id);
-    if (at < 0) return true;
-    const ss_row in_file = {.status = (uint8_t)status}, *row = &t->row[at];
-    if (status == SS_PENDING || ss_row_is_finished(row)) return false;
-    const ss_variable *attempts = ss_frame_find(f->frame, "attempts"); /* of a failed point a later one may be lost */
-    return row->offset == 0 || ss_row_is_finished(&in_file) || ((const int64_t *)attempts->data)[i] > row->starts;
-}
-
-int ss_import_lacking(ss_results_file *f, const ss_table *t, size_t *n, ss_error *error)
-{
-    *n = 0;
-    if (ss_frame_allocate(f->frame, f->n < MAX_STRETCH ? f->n : MAX_STRETCH, false, error)) return -1;
-    for (size_t first = 0; first < f->n; first += f->frame->capacity) {
-        size_t n_rows = f->n - first < f->frame->capacity ? f->n - first : f->frame->capacity;
-        if (ss_results_file_read_index(f, first, n_rows, error)) return -1;
-        for (size_t i = 0; i < n_rows; i++) *n += is_lacking(f, t, i);
-    }
-    return 0;
-}
-
-/* number: (n) of the JOB entry that lists a row; 0: the journal has the row. */
-static int import_jobs(ss_results_file *f, ss_table *t, ss_journal *j, uint32_t *number, ss_error *error)
-{
-    group *g = ss_alloc(1, sizeof *g);
-    int rc = g ? 0 : ss_fail(error, "no memory");
-    if (g) g->f = f;
-    for (size_t first = 0; rc == 0 && first < f->n; first += f->frame->capacity) {
-        size_t n = f->n - first < f->frame->capacity ? f->n - first : f->frame->capacity;
-        rc = ss_results_file_read(f, first, n, error);
-        for (size_t i = 0; rc == 0 && i < n; i++) {
-            ss_job_entry before = g->entry;
-            bool same;
-            if (!is_lacking(f, t, i)) continue;
-            rc = read_settings(g, i, &same, error);
-            if (rc == 0 && !same && g->points.n) {
-                ss_job_entry now = g->entry;
-                g->entry = before;
-                rc = close_group(g, t, j, error);
-                g->entry = now;
-            }
-            if (rc == 0) rc = add_point(g, i, error);
-            number[first + i] = next_number(t);
-        }
-    }
-    if (rc == 0) rc = close_group(g, t, j, error);
-    if (g) {
-        ss_points_finish(&g->points);
-        ss_words_finish(&g->words);
-    }
-    ss_free(g);
-    if (rc == 0 && t->n_rows < f->n) rc = ss_fail(error, "two rows have the same id");
-    return rc;
-}
-
-/* ---- records: START and DONE entries ---------------------------------------------------------------------------- */
 
 static void get_field(const ss_variable *v, size_t i, ss_record *r)
 {
@@ -196,7 +66,7 @@ static int get_series(const ss_matrices *m, size_t i, int64_t n_rows, ss_series 
     if (n_rows < 0 || (uint64_t)n_rows > m->n_rows)
         return ss_fail(error, "a count of %lld rows does not fit", (long long)n_rows);
     for (size_t k = 0; k < (size_t)n_rows; k++) {
-        for (size_t c = 0; c < m->n_columns; c++) row[c] = m->value[c][i * m->n_rows + k];
+        for (size_t c = 0; c < m->n_columns; c++) row[c] = m->absent[c] ? (double)NAN : m->value[c][i * m->n_rows + k];
         if (ss_series_append(s, row)) return ss_fail(error, "no memory for a history");
     }
     return 0;
@@ -211,7 +81,8 @@ static int64_t count_of(const ss_results_file *f, size_t member, size_t i)
     return 0;
 }
 
-int ss_import_record(const ss_results_file *f, size_t i, ss_record *r, ss_error *error)
+/* Row i of the frame that was read last; ss_record_finish in any case. */
+static int get_record(const ss_results_file *f, size_t i, ss_record *r, ss_error *error)
 {
     const ss_frame *frame = f->frame;
     size_t n_fields;
@@ -241,71 +112,210 @@ int ss_import_record(const ss_results_file *f, size_t i, ss_record *r, ss_error 
     return 0;
 }
 
-int ss_append_done(ss_table *t, ss_journal *j, size_t at, const ss_record *r, ss_error *error)
+/* ---- entries ---------------------------------------------------------------------------------------------------- */
+
+/* Rows that share all settings outside the axes are listed by one JOB entry. */
+typedef struct import {
+    ss_entries *out;
+    ss_job_entry entry;
+    ss_words words;               /* the entry's texts */
+    ss_points points;
+    ss_bytes rows;                /* START and DONE entries of these points */
+} import;
+
+static int close_job(import *m, const ss_results_file *f, ss_error *error)
 {
-    const ss_row *row = &t->row[at];
-    const ss_session *s = t->session[row->session];
-    const char *value[SS_MAX_FILE_AXES];
-    ss_bytes payload = {0};
-    for (uint32_t a = 0; a < s->n_axes; a++) value[a] = t->words.text[s->value[(size_t)row->value * s->n_axes + a]];
-    int rc = ss_done_entry_encode(s->number, row->id, s->n_axes, s->axis, value, r, &payload, error);
-    if (rc == 0) rc = ss_table_append(t, j, SS_ENTRY_DONE, &payload, false, error);
+    ss_bytes payload = {0}, framed = {0};
+    if (m->points.n == 0) return 0;
+    m->entry.number++;
+    for (int i = 0; i < SS_N_INFO; i++) m->entry.info[i] = f->info[i];
+    m->entry.info[SS_INFO_TIME] = f->created;
+    m->entry.info[SS_INFO_HOST] = "";
+    m->entry.n_axes = f->n_axes;
+    memcpy(m->entry.axis, f->axis, sizeof f->axis);
+    ss_job_entry_encode(&m->entry, &m->points, &payload);
+    ss_entry_frame(&framed, SS_ENTRY_JOB, payload.p, payload.n);
+    if (payload.failed) framed.failed = true;
+    int rc = ss_entries_append(m->out, &framed, error) || ss_entries_append(m->out, &m->rows, error) ? -1 : 0;
     ss_bytes_finish(&payload);
+    ss_bytes_finish(&framed);
+    ss_points_finish(&m->points);
+    m->rows.n = 0;
     return rc;
 }
 
-/* The starts that the journal does not know of. */
-static int import_starts(const unsigned char *id, int64_t attempts, ss_table *t, ss_journal *j, ss_error *error)
+/* The row's settings outside the axes; a JOB entry of other settings is closed first. */
+static int read_settings(import *m, const ss_results_file *f, size_t i, ss_error *error)
+{
+    const ss_frame *frame = f->frame;
+    char buffer[4096];
+    const char *text[SS_MAX_SETTINGS];
+    uint32_t n = 0;
+    bool same = true;
+    for (size_t k = 0; k < frame->n_variables; k++) {
+        const ss_variable *v = &frame->variable[k];
+        if (v->source != SS_FROM_SETTING || v->is_axis || f->variable[k] < 0) continue;
+        if (n == SS_MAX_SETTINGS) return ss_fail(error, "more than %d settings", SS_MAX_SETTINGS);
+        if (v->cell != SS_CELL_TEXT) ss_frame_text(v, i, true, buffer, sizeof buffer);
+        text[n] = ss_words_keep(&m->words, v->cell == SS_CELL_TEXT ? ((const char *const *)v->data)[i] : buffer);
+        if (!text[n]) return ss_fail(error, "no memory for the settings");
+        same = same && n < m->entry.n_settings && text[n] == m->entry.text[n]; /* equal texts are kept once */
+        m->entry.setting[n++] = v->name;
+    }
+    if (!same && close_job(m, f, error)) return -1;
+    memcpy(m->entry.text, text, n * sizeof *text);
+    m->entry.n_settings = n;
+    return 0;
+}
+
+static int add_entries(import *m, const unsigned char id[SS_ID_RAW], uint32_t n, const char *const *axis,
+                       const char *const *value, const ss_record *r, ss_error *error)
 {
     ss_bytes payload = {0};
-    ss_start_entry start = {.worker = -1};
-    int64_t known = t->row[ss_table_find(t, id)].starts;
-    if (attempts > INT_MAX) attempts = INT_MAX;
-    if (attempts <= known) return 0;
+    ss_start_entry start = {.worker = -1, .count = (uint32_t)(r->attempts > INT_MAX ? INT_MAX : r->attempts)};
+    int rc = 0;
     memcpy(start.id, id, SS_ID_RAW);
-    start.count = (uint32_t)(attempts - known);
-    ss_start_entry_encode(&start, &payload);
-    int rc = ss_table_append(t, j, SS_ENTRY_START, &payload, false, error);
+    if (r->attempts > 0) {
+        ss_start_entry_encode(&start, &payload);
+        ss_entry_frame(&m->rows, SS_ENTRY_START, payload.p, payload.n);
+    }
+    payload.n = 0;
+    if (r->status != SS_PENDING) {
+        rc = ss_done_entry_encode(m->entry.number + 1, id, n, axis, value, r, &payload, error);
+        ss_entry_frame(&m->rows, SS_ENTRY_DONE, payload.p, payload.n);
+    }
+    if (payload.failed) m->rows.failed = true;
     ss_bytes_finish(&payload);
     return rc;
 }
 
-static int import_row(const ss_results_file *f, size_t i, uint32_t number, ss_table *t, ss_journal *j, ss_error *error)
+static int import_row(void *ctx, const ss_results_file *f, size_t i, ss_error *error)
 {
+    import *m = ctx;
     ss_record r;
-    ss_bytes payload = {0};
     unsigned char id[SS_ID_RAW];
     char text[SS_MAX_FILE_AXES][128];
     const char *value[SS_MAX_FILE_AXES];
-    int rc = ss_import_record(f, i, &r, error);
-    if (rc == 0 && ss_id_pack(id_of(f->frame, i), id)) rc = ss_fail(error, "its ids have changed"); /* since import_jobs */
-    if (rc == 0) rc = import_starts(id, r.attempts, t, j, error);
-    if (rc == 0 && r.status != SS_PENDING) {
-        uint32_t n = axis_texts(f->frame, i, text, value);
-        rc = ss_done_entry_encode(number, id, n, f->axis, value, &r, &payload, error);
-        if (rc == 0) rc = ss_table_append(t, j, SS_ENTRY_DONE, &payload, false, error);
+    uint32_t n = 0;
+    if (ss_id_pack(id_of(f->frame, i), id))
+        return ss_fail(error, "row %zu: id '%.40s' is not 32 hex digits", f->frame->first + i, id_of(f->frame, i));
+    if (read_settings(m, f, i, error)) return -1;
+    for (size_t k = 0; k < f->frame->n_variables; k++) {
+        if (!f->frame->variable[k].is_axis) continue;
+        ss_frame_text(&f->frame->variable[k], i, true, text[n], sizeof text[n]);
+        value[n] = text[n];
+        n++;
     }
-    ss_bytes_finish(&payload);
+    if (ss_points_add(&m->points, id, n, value)) return ss_fail(error, "no memory for the points");
+    int rc = get_record(f, i, &r, error);
+    if (rc == 0) rc = add_entries(m, id, n, f->axis, value, &r, error);
     ss_record_finish(&r);
     return rc;
 }
 
-int ss_import(const char *path, ss_table *t, ss_journal *j, ss_error *error)
+int ss_import(ss_results_file *f, ss_entries *out, ss_error *error)
 {
-    ss_results_file *f = ss_results_file_open(path, true, error);
-    if (!f) return -1;
-    int rc = ss_frame_allocate(f->frame, ss_import_stretch(f), true, error);
-    uint32_t *number = ss_alloc(f->n, sizeof *number);
-    if (rc == 0 && !number) rc = ss_fail(error, "no memory for %zu rows", f->n);
-    if (rc == 0) rc = import_jobs(f, t, j, number, error);
-    for (size_t first = 0; rc == 0 && first < f->n; first += f->frame->capacity) {
-        size_t n = f->n - first < f->frame->capacity ? f->n - first : f->frame->capacity;
-        rc = ss_results_file_read(f, first, n, error);
-        for (size_t i = 0; rc == 0 && i < n; i++)
-            if (number[first + i]) rc = import_row(f, i, number[first + i], t, j, error);
+    import *m = ss_alloc(1, sizeof *m);
+    if (!m) return ss_fail(error, "no memory");
+    m->out = out;
+    int rc = each_row(f, import_row, m, error);
+    if (rc == 0) rc = close_job(m, f, error);
+    ss_points_finish(&m->points);
+    ss_words_finish(&m->words);
+    ss_bytes_finish(&m->rows);
+    ss_free(m);
+    return rc;
+}
+
+/* ---- columns against records ------------------------------------------------------------------------------------ */
+
+typedef struct comparison { const ss_table *table; bool lags, *unshown; } comparison;
+
+/* What a file of this table does not show, because no job has asked for it (frame.c), as `true` per record field and column
+ * of the track. */
+static int find_unshown(comparison *c, ss_error *error)
+{
+    size_t n;
+    const ss_field *field = ss_record_fields(&n);
+    ss_frame *wanted = ss_frame_of_table(c->table, error);
+    if (!wanted) return -1;
+    c->unshown = ss_alloc(n + wanted->track.n_columns, sizeof *c->unshown);
+    for (size_t i = 0; c->unshown && i < n; i++) c->unshown[i] = field[i].key && !ss_frame_find(wanted, field[i].name);
+    for (size_t k = 0; c->unshown && k < wanted->track.n_columns; k++) c->unshown[n + k] = wanted->track.absent[k];
+    ss_frame_destroy(wanted);
+    return c->unshown ? 0 : ss_fail(error, "no memory for %zu columns", n);
+}
+
+static void leave_out(const bool *unshown, ss_record *r)
+{
+    size_t n;
+    const ss_field *field = ss_record_fields(&n);
+    ss_record unknown;
+    ss_record_init(&unknown);
+    for (size_t i = 0; i < n; i++)
+        if (unshown[i]) memcpy((char *)r + field[i].offset, (const char *)&unknown + field[i].offset,
+                               field[i].bytes ? field[i].bytes : sizeof(double));
+    for (size_t k = 0; k < r->track.n_rows * r->track.n_columns; k++)
+        if (unshown[n + k % r->track.n_columns]) r->track.value[k] = NAN;
+    ss_record_finish(&unknown);
+}
+
+static int differ(const ss_record *file, const ss_record *record, size_t at, ss_error *error)
+{
+    size_t n;
+    const ss_field *field = ss_record_fields(&n);
+    const char *what = "its eigenvalues or curves";
+    for (size_t i = n; i-- > 0;)
+        if (!ss_record_field_agrees(&field[i], file, record)) what = field[i].name;
+    return ss_fail(error, "%s of row %zu is not what its record says", what, at);
+}
+
+static int compare_settings(const ss_table *t, const ss_row *row, const ss_results_file *f, size_t i, ss_error *error)
+{
+    char text[4096];
+    ss_settings a, b;
+    for (size_t k = 0; k < f->frame->n_variables; k++) {
+        const ss_variable *v = &f->frame->variable[k];
+        const char *known = v->source == SS_FROM_SETTING && f->variable[k] >= 0 ? ss_table_value(t, row, v->name) : NULL;
+        if (!known) continue;
+        ss_frame_text(v, i, true, text, sizeof text);
+        if (strncmp(text, known, sizeof text - 1) == 0) continue;
+        if (v->key && ss_key_parse(v->key, text, &a, NULL) == 0 && ss_key_parse(v->key, known, &b, NULL) == 0 &&
+            ss_key_equal(v->key, &a, &b))
+            continue; /* an earlier version's way of writing a number */
+        return ss_fail(error, "%s of row %zu is not what its record says", v->name, f->frame->first + i);
     }
-    ss_free(number);
-    ss_results_file_close(f);
-    if (rc && error && !strstr(error->text, path)) ss_fail_in(error, "%s", path); /* the journal names itself */
-    return rc ? -1 : 0;
+    return 0;
+}
+
+static int compare_row(void *ctx, const ss_results_file *f, size_t i, ss_error *error)
+{
+    const comparison *c = ctx;
+    ss_record in_file, known;
+    unsigned char id[SS_ID_RAW];
+    size_t at = f->frame->first + i;
+    int64_t row = ss_id_pack(id_of(f->frame, i), id) ? -1 : ss_table_find(c->table, id);
+    if (row != (int64_t)at)
+        return ss_fail(error, "row %zu (%.32s) is %s", at, id_of(f->frame, i), row < 0 ? "not among its entries" : "another row there");
+    if (compare_settings(c->table, &c->table->row[row], f, i, error)) return -1;
+    ss_record_init(&known);
+    int rc = get_record(f, i, &in_file, error);
+    if (rc == 0) rc = ss_table_record(c->table, &c->table->row[row], &known, error);
+    bool older = c->lags && (in_file.status == SS_PENDING || strcmp(in_file.finished, known.finished) != 0);
+    if (rc == 0 && !older) {
+        leave_out(c->unshown, &known);
+        if (!ss_record_same(&in_file, &known)) rc = differ(&in_file, &known, at, error);
+    }
+    ss_record_finish(&in_file);
+    ss_record_finish(&known);
+    return rc;
+}
+
+int ss_import_compare(ss_results_file *f, const ss_table *t, bool lags, ss_error *error)
+{
+    comparison c = {.table = t, .lags = lags};
+    int rc = find_unshown(&c, error);
+    if (rc == 0) rc = each_row(f, compare_row, &c, error);
+    ss_free(c.unshown);
+    return rc;
 }

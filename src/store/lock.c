@@ -1,7 +1,6 @@
 /* lock.c - one writer per journal. POSIX record locks die with their process and are not inherited over fork, but have one
  * trap: closing any descriptor of the file drops the process's lock. So this process's writers stand in a list, and a
- * reader of the same file in this process borrows the writer's descriptor in place of opening its own. The lock is of the
- * file, not of its name: a journal that somebody deletes takes it along, so the writer puts it back. */
+ * reader of the same file in this process borrows the writer's descriptor in place of opening its own. */
 #include "journal.h"
 
 #include <errno.h>
@@ -23,10 +22,10 @@ static struct writer *find_writer(const struct stat *st)
     return NULL;
 }
 
-int ss_lock_borrow(int dirfd, const char *path)
+int ss_lock_borrow(const char *path)
 {
     struct stat st;
-    if (fstatat(dirfd, path, &st, 0)) return -1;
+    if (stat(path, &st)) return -1;
     struct writer *w = find_writer(&st);
     return w ? w->fd : -1;
 }
@@ -37,100 +36,70 @@ static struct flock first_byte(void)
 }
 
 /* "process 12 on node3 since 2026-11-24T05:57:56Z": the kernel knows the process, the note in the header the rest. */
-static int refuse(ss_journal *j, ss_error *error)
+static int refuse(int fd, const char *path, ss_error *error)
 {
     char note[SS_NOTE_BYTES + 1] = "";
     struct flock lock = first_byte();
-    pid_t holder = fcntl(j->fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? lock.l_pid : 0;
-    ssize_t n = pread(j->fd, note, SS_NOTE_BYTES, NOTE_AT);
+    pid_t holder = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? lock.l_pid : 0;
+    int64_t n = ss_file_read_at(fd, note, SS_NOTE_BYTES, NOTE_AT);
     note[n > 0 ? n : 0] = '\0';
     long noted = 0;
     if (sscanf(note, "process %ld on ", &noted) != 1 || (holder > 0 && noted != holder)) /* another host's number differs */
         snprintf(note, sizeof note, "process %ld", (long)holder);
     return ss_fail(error, "%s: is being written by %s; only one sweep may write a results file: wait for it, or write to "
-                   "another file (-o)", j->path, note);
+                   "another file (-o)", path, note);
 }
 
-int ss_lock_take(ss_journal *j, ss_error *error)
+int ss_lock_take(int fd, const char *path, ss_error *error)
 {
     struct stat st;
     struct flock lock = first_byte();
     int slot = 0;
     while (slot < MAX_WRITERS && writers[slot].process == getpid()) slot++;
-    if (slot == MAX_WRITERS) return ss_fail(error, "%s: more than %d results files open at once", j->path, MAX_WRITERS);
-    if (fcntl(j->fd, F_SETLK, &lock)) {
-        if (errno == EACCES || errno == EAGAIN) return refuse(j, error);
+    if (slot == MAX_WRITERS) return ss_fail(error, "%s: more than %d results files open at once", path, MAX_WRITERS);
+    if (fcntl(fd, F_SETLK, &lock)) {
+        if (errno == EACCES || errno == EAGAIN) return refuse(fd, path, error);
         /* Some parallel file systems are mounted without locks. Refusing would make the program useless there. */
-        ss_log(SS_LOG_WARNING, "%s: this file system has no locks (%s): make sure that only one sweep writes this file",
-               j->path, strerror(errno));
+        ss_log(SS_LOG_WARNING, "%s: this file system has no locks (%s): make sure that only one sweep writes this file", path,
+               strerror(errno));
     }
-    if (fstat(j->fd, &st)) return ss_fail(error, "%s: %s", j->path, strerror(errno));
-    writers[slot] = (struct writer){getpid(), st.st_dev, st.st_ino, j->fd};
+    if (fstat(fd, &st)) return ss_fail(error, "%s: %s", path, strerror(errno));
+    writers[slot] = (struct writer){getpid(), st.st_dev, st.st_ino, fd};
     return 0;
 }
 
-void ss_lock_note(ss_journal *j)
-{
-    char note[SS_NOTE_BYTES] = "", host[64] = "unknown host", now[SS_TIME_BYTES];
-    gethostname(host, sizeof host - 1);
-    ss_time_now(now);
-    snprintf(note, sizeof note, "process %ld on %s since %s", (long)getpid(), host, now);
-    if (pwrite(j->fd, note, sizeof note, NOTE_AT) != sizeof note)
-        ss_log(SS_LOG_WARNING, "%s: cannot note who writes it: %s", j->path, strerror(errno));
-}
-
-void ss_lock_forget(const ss_journal *j)
+void ss_lock_forget(int fd)
 {
     for (int i = 0; i < MAX_WRITERS; i++)
-        if (writers[i].process == getpid() && writers[i].fd == j->fd) writers[i] = (struct writer){.fd = -1};
+        if (writers[i].process == getpid() && writers[i].fd == fd) writers[i] = (struct writer){.fd = -1};
 }
 
-bool ss_lock_is_held(const ss_journal *j)
+bool ss_lock_is_held(int fd)
 {
     struct stat st;
     struct flock lock = first_byte();
-    if (fstat(j->fd, &st)) return false;
+    if (fstat(fd, &st)) return false;
     if (find_writer(&st)) return true;
-    return fcntl(j->fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    return fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-/* Under the journal's name again, with a lock of its own; fails where another run has taken the name. */
-static int put_back(ss_journal *j, ss_error *error)
+void ss_lock_describe(char out[SS_NOTE_BYTES])
 {
-    ss_error why = {{0}};
-    ss_journal *copy = ss_journal_copy(j, j->uuid, j->path, &why);
-    if (!copy) {
-        size_t n = strlen(j->path);
-        bool named = strncmp(why.text, j->path, n) == 0 && strncmp(why.text + n, ": ", 2) == 0; /* once is enough */
-        return ss_fail(error, "%s: was deleted while this run was writing it, and cannot be put back: %s%s", j->path,
-                       named ? "it " : "", named ? why.text + n + 2 : why.text);
-    }
-    int fd = j->fd;
-    ss_lock_forget(j);
-    j->fd = copy->fd;             /* its place in the list of writers is of the descriptor */
-    copy->fd = -1;
-    close(fd);
-    ss_lock_note(j);
-    ss_log(SS_LOG_WARNING, "%s: was deleted while this run was writing it, and is made again; to begin a sweep anew, stop "
-           "it first", j->path);
-    ss_journal_close(copy);
-    return 0;
+    char host[64] = "unknown host", now[SS_TIME_BYTES];
+    gethostname(host, sizeof host - 1);
+    ss_time_now(now);
+    memset(out, 0, SS_NOTE_BYTES);
+    snprintf(out, SS_NOTE_BYTES, "process %ld on %s since %s", (long)getpid(), host, now);
 }
 
-bool ss_lock_is_cut(const ss_journal *j)
+int ss_lock_note(int fd, const char note[SS_NOTE_BYTES])
 {
-    struct stat own;
-    return fstat(j->fd, &own) == 0 && (uint64_t)own.st_size < j->end;
+    return ss_file_write_at(fd, note, SS_NOTE_BYTES, NOTE_AT);
 }
 
-int ss_lock_guard(ss_journal *j, ss_error *error)
+bool ss_lock_is_noted(int fd, const char note[SS_NOTE_BYTES])
 {
-    struct stat own, named;
-    if (fstat(j->fd, &own)) return ss_fail(error, "%s: %s", j->path, strerror(errno));
-    if ((uint64_t)own.st_size < j->end)
-        return ss_fail(error, "%s: was cut short by somebody else while this run was writing it", j->path);
-    if (stat(j->path, &named)) return errno == ENOENT ? put_back(j, error) : ss_fail(error, "%s: %s", j->path, strerror(errno));
-    if (named.st_dev == own.st_dev && named.st_ino == own.st_ino) return 0;
-    return ss_fail(error, "%s: was replaced by somebody else while this run was writing it; only one sweep may write a results "
-                   "file", j->path);
+    char now[SS_NOTE_BYTES];
+    /* An error of the disk says nothing about other writers. */
+    return ss_file_read_at(fd, now, sizeof now, NOTE_AT) < (int64_t)sizeof now || memcmp(now, note, sizeof now) == 0;
 }

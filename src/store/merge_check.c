@@ -7,20 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOWN = 6, MAX_NAMES = 2 * SS_MAX_FILE_AXES };
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-static bool is_axis(const ss_table *t, const char *name)
-{
-    for (uint32_t a = 0; a < t->n_axes; a++)
-        if (strcmp(t->axis[a], name) == 0) return true;
-    return false;
-}
+enum { MAX_NAMES = 2 * SS_MAX_FILE_AXES };
 
 /* Settings of another version count: who knows what they do. */
 static bool is_identity(const char *name)
@@ -31,33 +18,24 @@ static bool is_identity(const char *name)
 
 /* ---- settings outside the axes ------------------------------------------------------------------------------------ */
 
-typedef struct differences { char text[SS_ERROR_BYTES]; size_t used; int n; } differences;
-
-static void add(differences *d, const char *name, const char *a, const char *in_a, const char *b, const char *in_b)
+static void compare(const ss_merge *m, const ss_inspection *in, const ss_session *ours, const ss_session *theirs,
+                    ss_differences *d)
 {
-    if (d->n++ >= SHOWN || d->used >= sizeof d->text) return;
-    d->used += (size_t)snprintf(d->text + d->used, sizeof d->text - d->used, "%s%s: %.60s in %.60s, %.60s in %.60s",
-                                d->used ? "; " : "", name, a ? a : "nothing", in_a, b ? b : "nothing", in_b);
-}
-
-static void compare(const ss_merge *m, const ss_merge_input *in, const ss_session *ours, const ss_session *theirs,
-                    differences *d)
-{
-    const char *a = base_name(m->origin[m->from[0]]), *b = base_name(in->path);
+    const char *a = ss_base_name(m->origin[m->from[0]]), *b = ss_base_name(in->path);
     for (int both = 0; both < 2; both++) { /* theirs against ours, then what only ours have */
         const ss_session *s = both ? ours : theirs;
         for (uint32_t i = 0; i < s->n_settings; i++) {
             const char *name = s->setting[i];
-            if (!is_identity(name) || is_axis(m->table, name) || is_axis(in->table, name)) continue;
+            if (!is_identity(name) || ss_table_has_axis(m->table, name) || ss_table_has_axis(in->table, name)) continue;
             const char *x = ss_session_setting(ours, name), *y = ss_session_setting(theirs, name);
-            if (both ? !y : (!x || strcmp(x, y) != 0)) add(d, name, x, a, y, b);
+            if (both ? !y : (!x || strcmp(x, y) != 0)) ss_difference_add(d, name, x, a, y, b);
         }
     }
 }
 
-static int check_settings(const ss_merge *m, const ss_merge_input *in, ss_error *error)
+static int check_settings(const ss_merge *m, const ss_inspection *in, ss_error *error)
 {
-    differences d = {.n = 0};
+    ss_differences d = {.n = 0};
     const ss_table *t = in->table;
     bool *seen = ss_alloc(t->n_sessions, sizeof *seen);
     if (!seen) return ss_fail(error, "%s: no memory", in->path);
@@ -69,8 +47,7 @@ static int check_settings(const ss_merge *m, const ss_merge_input *in, ss_error 
     }
     ss_free(seen);
     if (d.n == 0) return 0;
-    return ss_fail(error, "%s is of another job: %s%s; merge results of one job only", in->path, d.text,
-                   d.n > SHOWN ? "; and more" : "");
+    return ss_fail(error, "%s is of another job: %s; merge results of one job only", in->path, d.text);
 }
 
 /* ---- data and numerics ------------------------------------------------------------------------------------------- */
@@ -80,7 +57,7 @@ static const char *info(const ss_table *t, size_t row, ss_info which)
     return t->session[t->row[row].session]->info[which];
 }
 
-static int refuse_data(const ss_merge *m, const ss_merge_input *in, size_t ours, size_t theirs, ss_error *error)
+static int refuse_data(const ss_merge *m, const ss_inspection *in, size_t ours, size_t theirs, ss_error *error)
 {
     const char *a = info(m->table, ours, SS_INFO_DATA_DIGEST), *b = info(in->table, theirs, SS_INFO_DATA_DIGEST);
     if (strcmp(a, b) == 0)
@@ -93,7 +70,7 @@ static int refuse_data(const ss_merge *m, const ss_merge_input *in, size_t ours,
 }
 
 /* Without data among the axes, every run of both files had one and the same data set. */
-static int check_data(const ss_merge *m, const ss_merge_input *in, const char *const *axis, size_t n_axes, ss_error *error)
+static int check_data(const ss_merge *m, const ss_inspection *in, const char *const *axis, size_t n_axes, ss_error *error)
 {
     for (size_t a = 0; a < n_axes; a++) {
         const ss_key *key = ss_key_find(axis[a]);
@@ -125,7 +102,7 @@ static int by_digest(const void *a, const void *b)
 }
 
 /* Points of the input that are not in what is merged so far, but whose settings are. */
-static int check_identities(const ss_merge *m, const ss_merge_input *in, const char *const *axis, size_t n_axes,
+static int check_identities(const ss_merge *m, const ss_inspection *in, const char *const *axis, size_t n_axes,
                             ss_error *error)
 {
     size_t n = m->table->n_rows, i = 0;
@@ -147,17 +124,17 @@ static int check_identities(const ss_merge *m, const ss_merge_input *in, const c
 }
 
 /* The axes of both files that count, in a fixed order. */
-static size_t collect_axes(const ss_merge *m, const ss_merge_input *in, const char **axis)
+static size_t collect_axes(const ss_merge *m, const ss_inspection *in, const char **axis)
 {
     size_t n = 0;
     for (uint32_t a = 0; a < m->table->n_axes; a++)
         if (is_identity(m->table->axis[a])) axis[n++] = m->table->axis[a];
     for (uint32_t a = 0; a < in->table->n_axes; a++)
-        if (is_identity(in->table->axis[a]) && !is_axis(m->table, in->table->axis[a])) axis[n++] = in->table->axis[a];
+        if (is_identity(in->table->axis[a]) && !ss_table_has_axis(m->table, in->table->axis[a])) axis[n++] = in->table->axis[a];
     return n;
 }
 
-int ss_merge_check(const ss_merge *m, const ss_merge_input *in, ss_error *error)
+int ss_merge_check(const ss_merge *m, const ss_inspection *in, ss_error *error)
 {
     const char *axis[MAX_NAMES];
     if (m->table->n_rows == 0) return 0;

@@ -2,6 +2,7 @@
  * missing may be made later; what is there must take files. */
 #include "resume.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -39,7 +40,7 @@ int ss_place_fail_link(const char *path, ss_error *error)
     return ss_fail(error, "%s: is a symbolic link that leads to nothing; remove it, or bring back what it leads to", path);
 }
 
-bool ss_place_is_dangling(const char *path)
+static bool is_dangling(const char *path)
 {
     return is_link(path) && !is_there(path);
 }
@@ -51,7 +52,7 @@ static int check_folder(const char *real, ss_error *error)
     snprintf(folder, sizeof folder, "%s", real);
     do {
         go_up(folder);
-        if (ss_place_is_dangling(folder)) return ss_place_fail_link(folder, error);
+        if (is_dangling(folder)) return ss_place_fail_link(folder, error);
     } while (!is_there(folder) && errno == ENOENT && strcmp(folder, ".") != 0 && strcmp(folder, "/") != 0);
     if (stat(folder, &st) == 0 && !S_ISDIR(st.st_mode))
         return ss_fail(error, "%s: cannot be made, because %s is not a folder; write to another file (-o)", real, folder);
@@ -70,8 +71,25 @@ int ss_place_check(const char *path, const char *real, ss_error *error)
     if (is_link(path) && !is_there(folder))
         return ss_fail(error, "%s: is a symbolic link into %s, a folder that does not exist; make it, or write to another file "
                        "(-o)", path, folder);
-    if (ss_place_is_dangling(journal)) return ss_place_fail_link(journal, error);
+    if (is_dangling(journal)) return ss_place_fail_link(journal, error);
     if (is_there(journal) && !may(journal, W_OK))
         return ss_fail(error, "%s: cannot be written: %s; write to another file (-o)", journal, strerror(errno));
     return check_folder(real, error);
+}
+
+int ss_place_astray(const char *results, const char *ending, const char *name, char out[SS_PATH_BYTES])
+{
+    char folder[SS_PATH_BYTES], path[SS_PATH_BYTES + 256];
+    int n = -1;
+    snprintf(folder, sizeof folder, "%s", results);
+    go_up(folder);
+    DIR *dir = opendir(folder);
+    for (const struct dirent *e; dir && n < 0 && (e = readdir(dir)) != NULL;) {
+        size_t length = strlen(e->d_name), tail = strlen(ending);
+        if (length <= tail || strcmp(e->d_name + length - tail, ending) != 0) continue;
+        snprintf(path, sizeof path, "%s/%s/%s", folder, e->d_name, name);
+        if (is_there(path)) n = snprintf(out, SS_PATH_BYTES, "%s/%s", folder, e->d_name);
+    }
+    if (dir) closedir(dir);
+    return n < 0 || n >= SS_PATH_BYTES ? -1 : 0;
 }

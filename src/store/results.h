@@ -2,16 +2,40 @@
 #ifndef SHARPSWEEP_STORE_RESULTS_H
 #define SHARPSWEEP_STORE_RESULTS_H
 
+#include "carry.h"
 #include "frame.h"
 #include "h5.h"
+#include "journal.h"
+
+typedef enum ss_state {
+    SS_ABSENT,                    /* there is nothing of that name */
+    SS_EMPTY,                     /* a file of no bytes */
+    SS_WHOLE,
+    SS_TORN,                      /* a journal whose last bytes are no whole entry: a writer was killed, or is writing */
+    SS_DAMAGED,                   /* ours, but not as it was written */
+    SS_FOREIGN,                   /* not ours */
+    SS_OTHER,                     /* a results file that does not belong to the journal beside it */
+    SS_NEWER,                     /* of a later version */
+    SS_UNREADABLE,                /* no right to read it, an error of the disk, not a regular file */
+    SS_N_STATES
+} ss_state;
+extern const char *const ss_state_name[SS_N_STATES];
 
 enum { SS_SCHEMA_VERSION = 1 };
 #define SS_SCHEMA_NAME "sharpsweep results"
 
-/* results_write.c: the file made anew from the journal, put in place at once. */
-int ss_results_write(const char *path, const ss_table *t, ss_journal *j, ss_error *error);
+/* results_write.c: the file made anew from the index and its entries, put in place at once. */
+typedef struct ss_results_head { unsigned char uuid[SS_UUID_BYTES]; uint64_t journal_bytes; } ss_results_head; /* of the journal beside it */
+/* carry: the file that is there has objects of others, which go over (carry.h). */
+int ss_results_write(const char *path, const ss_table *t, const ss_results_head *head, bool carry, ss_error *error);
 /* Names within their group: in `history` a track's columns are told apart from the epochs' by "track_". */
 void ss_series_name(const ss_frame *f, const ss_matrices *m, size_t column, char out[64]);
+
+/* target.c: what of an existing file is others', open until closed. */
+typedef struct ss_results_others { hid_t file; ss_carry *list; } ss_results_others;
+int ss_results_carry(const char *path, const ss_table *t, ss_results_others *o, ss_error *error);
+void ss_results_others_close(ss_results_others *o);
+void ss_results_others_probe(const char *path); /* lists and forgets them: does HDF5 come back? */
 
 /* results_file.c: an existing file, checked before anything of it is believed. */
 typedef struct ss_results_file {
@@ -23,22 +47,29 @@ typedef struct ss_results_file {
     hid_t *variable;              /* (frame->n_variables) -1: not in this file */
     hid_t history[SS_MAX_SERIES_FIELDS], track[SS_MAX_SERIES_FIELDS], spectrum[SS_MAX_SERIES_FIELDS], eigenvalue;
 } ss_results_file;
-ss_results_file *ss_results_file_open(const char *path, bool with_series, ss_error *error);
+/* fd: an HDF5 file whose seal fits, or has none. Where it cannot be opened *state says of what kind it is: DAMAGED, FOREIGN or NEWER (inspect.h). */
+ss_results_file *ss_results_file_open(int fd, const char *path, ss_state *state, ss_error *error);
 void ss_results_file_close(ss_results_file *f);
 /* Rows into the frame, which has been allocated. Texts live until the next call. */
 int ss_results_file_read(ss_results_file *f, size_t first, size_t n, ss_error *error);
-int ss_results_file_read_index(ss_results_file *f, size_t first, size_t n, ss_error *error); /* id, status, attempts */
 
-/* import.c */
 int ss_uuid_parse(const char *text, unsigned char uuid[SS_UUID_BYTES]); /* -1: none */
 void ss_uuid_format(const unsigned char uuid[SS_UUID_BYTES], char out[2 * SS_UUID_BYTES + 1]);
-/* How many rows of an open results file the journal lacks: points that it does not know, records that it does not have.
- * Identities and status alone are read. */
-int ss_import_lacking(ss_results_file *f, const ss_table *t, size_t *n, ss_error *error);
-/* Appends these rows to the journal and its index: JOB entries, points in row order, records with their histories. */
-int ss_import(const char *path, ss_table *t, ss_journal *j, ss_error *error);
 
-/* store.c: a symbolic link to a results file is followed, so that journal and file lie side by side. */
+/* import.c: files of earlier versions, which have no entries: what their columns hold, as entries in memory (first, end). */
+int ss_import(ss_results_file *f, ss_entries *out, ss_error *error);
+/* -1 and where, if the file's columns are not what the records of the table say. lags: the file may be older than the table; rows
+ * of another attempt are not compared. */
+int ss_import_compare(ss_results_file *f, const ss_table *t, bool lags, ss_error *error);
+
+/* place.c */
+/* A folder beside the results whose name ends so and that has a file `name`: weights or checkpoints that were not moved or renamed
+ * along with their results. 0, -1: none. */
+int ss_place_astray(const char *results, const char *ending, const char *name, char out[SS_PATH_BYTES]);
+/* can results be written at `path`, which leads to `real`? -1: a link that leads to nothing, no right to. */
+int ss_place_check(const char *path, const char *real, ss_error *error);
+int ss_place_fail_link(const char *path, ss_error *error); /* -1: a symbolic link that leads to nothing */
+/* results_read.c: a symbolic link to a results file is followed, so that journal and file lie side by side. */
 int ss_results_resolve(const char *path, char out[SS_PATH_BYTES], ss_error *error);
 /* RESULTS.weights; returns its length, or -1: it does not fit. */
 int ss_weights_folder(const char *results, char *out, size_t out_bytes);

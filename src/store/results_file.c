@@ -1,21 +1,22 @@
 /* results_file.c - an existing results file. It may be foreign, cut short or made to harm: types, ranks and sizes are
  * looked at before anything is read, and nothing is believed because of a name alone. */
-#include "results.h"
+#include "inspect.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ROWS = 50000000, MAX_SERIES_ROWS = 10000000 };
+enum { MAX_ROWS = 50000000, ROW_BYTES = 32, SETTING_BYTES = 65536, FIELD_BYTES = 256 }; /* a row has an id of its own; texts */
 
-static int read_attributes(ss_results_file *f, ss_error *error)
+static int read_attributes(ss_results_file *f, ss_state *state, ss_error *error)
 {
     char *schema = NULL;
     int64_t version = 0;
     int rc = -1;
     if (ss_h5_get_text(f->file, "schema", &schema, error) || ss_h5_get_int(f->file, "schema_version", &version, error))
         goto done;
+    *state = SS_FOREIGN;
     if (strcmp(schema, SS_SCHEMA_NAME) == 0 && version < 1) {
         ss_fail(error, "calls itself results of sharpsweep, but its attribute schema_version is missing or not positive; it "
                 "is damaged, or was made by another program");
@@ -26,10 +27,12 @@ static int read_attributes(ss_results_file *f, ss_error *error)
         goto done;
     }
     if (version > SS_SCHEMA_VERSION) {
+        *state = SS_NEWER;
         ss_fail(error, "has schema version %lld, this program knows %d; use the newer sharpsweep that made it",
                 (long long)version, SS_SCHEMA_VERSION);
         goto done;
     }
+    *state = SS_DAMAGED;
     if (ss_h5_get_text(f->file, "axes", &f->axes_text, error) || ss_h5_get_text(f->file, "created", &f->created, error) ||
         ss_h5_get_text(f->file, "updated", &f->updated, error) || ss_h5_get_text(f->file, "journal_uuid", &f->uuid, error))
         goto done;
@@ -55,17 +58,8 @@ static int open_set(hid_t at, const char *name, ss_cell cell, int rank, hsize_t 
     int rc = -1;
     hid_t type = -1, space = -1;
     hsize_t have[2] = {0, 0};
-    H5O_info_t info;
-    *set = -1;
-    htri_t there = H5Lexists(at, name, H5P_DEFAULT);
-    if (there == 0) return 0;
-    H5_TRY(there);
-    H5_TRY(H5Oget_info_by_name(at, name, &info, H5P_DEFAULT));
-    if (info.type != H5O_TYPE_DATASET) {
-        ss_fail(error, "%s is not a dataset", name);
-        goto done;
-    }
-    H5_TRY(*set = H5Dopen2(at, name, H5P_DEFAULT));
+    if (ss_h5_open_member(at, name, H5I_DATASET, set, error)) return -1;
+    if (*set < 0) return 0;
     H5_TRY(type = H5Dget_type(*set));
     H5_TRY(space = H5Dget_space(*set));
     bool fits = H5Tget_class(type) == wanted[cell] && H5Sget_simple_extent_ndims(space) == rank &&
@@ -74,6 +68,10 @@ static int open_set(hid_t at, const char *name, ss_cell cell, int rank, hsize_t 
     for (int d = 0; fits && d < rank; d++) fits = dim[d] == 0 || dim[d] == have[d];
     if (!fits) {
         ss_fail(error, "variable %s does not have the type or the shape that the schema says", name);
+        goto done;
+    }
+    if (ss_h5_check_bytes(*set, error)) {
+        ss_fail_in(error, "variable %s", name);
         goto done;
     }
     memcpy(dim, have, (size_t)rank * sizeof *have);
@@ -91,6 +89,11 @@ static int open_variables(ss_results_file *f, ss_error *error)
     if (!f->variable) return ss_fail(error, "no memory for its columns");
     for (size_t i = 0; i < f->frame->n_variables; i++) f->variable[i] = -1;
     for (size_t i = 0; i < f->frame->n_variables; i++) {
+        const ss_variable *v = &f->frame->variable[i];
+        if (v->place == SS_IN_ROOT && ss_frame_find(f->frame, v->name) != v)
+            return ss_fail(error, "attribute axes names %s, which is no setting, or twice", v->name);
+    }
+    for (size_t i = 0; i < f->frame->n_variables; i++) {
         ss_variable *v = &f->frame->variable[i];
         hid_t at = v->place == SS_IN_HISTORY ? f->group : v->place == SS_IN_SPECTRUM ? f->density : f->file;
         hsize_t dim[2] = {f->n, 0};
@@ -106,9 +109,7 @@ static int open_matrix(ss_results_file *f, hid_t at, const char *name, size_t *n
     hsize_t dim[2] = {f->n, *n_rows};
     if (open_set(at, name, SS_CELL_REAL, 2, dim, set, error)) return -1;
     if (*set < 0) return 0;
-    if (dim[1] == 0 || dim[1] > MAX_SERIES_ROWS)
-        return ss_fail(error, "variable %s has %llu columns; expected 1 to %d", name, (unsigned long long)dim[1],
-                       MAX_SERIES_ROWS);
+    if (dim[1] == 0) return ss_fail(error, "variable %s has no columns; expected at least 1", name);
     *n_rows = dim[1];
     return 0;
 }
@@ -116,46 +117,68 @@ static int open_matrix(ss_results_file *f, hid_t at, const char *name, size_t *n
 static int open_series(ss_results_file *f, hid_t at, ss_matrices *m, hid_t *set, ss_error *error)
 {
     char name[64];
-    for (size_t c = 0; c < m->n_columns && at >= 0; c++) {
+    for (size_t c = 0; c < m->n_columns; c++) {
         ss_series_name(f->frame, m, c, name);
-        if (open_matrix(f, at, name, &m->n_rows, &set[c], error)) return -1;
+        if (at >= 0 && open_matrix(f, at, name, &m->n_rows, &set[c], error)) return -1;
+        m->absent[c] = set[c] < 0;
     }
     if (m->n_rows == 0) m->n_rows = 1;
     return 0;
 }
 
-static int open_group(const ss_results_file *f, const char *name, hid_t *group, ss_error *error)
+/* Each may claim the same bytes: together they cannot have more than the file. */
+static int check_together(const ss_results_file *f, hsize_t n_bytes, ss_error *error)
 {
-    if (H5Lexists(f->file, name, H5P_DEFAULT) <= 0) return 0;
-    *group = H5Gopen2(f->file, name, H5P_DEFAULT);
-    return *group < 0 ? ss_h5_fail(error, "H5Gopen2") : 0;
+    double all = f->eigenvalue < 0 ? 0 : (double)H5Dget_storage_size(f->eigenvalue);
+    for (size_t i = 0; i < f->frame->n_variables; i++)
+        if (f->variable[i] >= 0) all += (double)H5Dget_storage_size(f->variable[i]);
+    const hid_t *const series[] = {f->history, f->track, f->spectrum};
+    for (int s = 0; s < 3; s++)
+        for (size_t c = 0; c < SS_MAX_SERIES_FIELDS; c++)
+            if (series[s][c] >= 0) all += (double)H5Dget_storage_size(series[s][c]);
+    if (all <= (double)n_bytes) return 0;
+    return ss_fail(error, "its variables are said to have %.0f bytes, the file has %llu; it is damaged", all,
+                   (unsigned long long)n_bytes);
 }
 
-static int open_contents(ss_results_file *f, bool with_series, ss_error *error)
+static int open_rows(ss_results_file *f, hsize_t n_bytes, ss_error *error)
 {
     hid_t point = -1;
     hsize_t dim[2] = {0, 0};
     if (open_set(f->file, "point", SS_CELL_INT64, 1, dim, &point, error)) return -1;
     if (point < 0) return ss_fail(error, "dimension point is missing");
     ss_h5_close(&point);
-    if (dim[0] == 0 || dim[0] > MAX_ROWS)
-        return ss_fail(error, "has %llu rows; expected 1 to %d", (unsigned long long)dim[0], MAX_ROWS);
     f->n = dim[0];
-    if (open_group(f, "history", &f->group, error) || open_group(f, "spectrum", &f->density, error)) return -1;
-    f->frame = ss_frame_create(f->n_axes, f->axis, 0, NULL, error);
-    if (!f->frame || open_variables(f, error)) return -1;
-    if (!with_series) return 0;
-    if (open_matrix(f, f->file, "eigenvalue", &f->frame->n_eigenvalues, &f->eigenvalue, error) ||
-        open_series(f, f->group, &f->frame->history, f->history, error) ||
-        open_series(f, f->group, &f->frame->track, f->track, error) ||
-        open_series(f, f->density, &f->frame->spectrum, f->spectrum, error))
-        return -1;
-    if (f->frame->n_eigenvalues == 0) f->frame->n_eigenvalues = 1;
+    if (f->n == 0 || f->n > MAX_ROWS)
+        return ss_fail(error, "has %zu rows; expected 1 to %d", f->n, MAX_ROWS);
+    if (f->n > n_bytes / ROW_BYTES)
+        return ss_fail(error, "has %zu rows, but %llu bytes cannot hold their ids; it is damaged", f->n,
+                       (unsigned long long)n_bytes);
     return 0;
 }
 
-ss_results_file *ss_results_file_open(const char *path, bool with_series, ss_error *error)
+static int open_contents(ss_results_file *f, bool with_series, ss_error *error)
 {
+    hsize_t n_bytes;
+    if (H5Fget_filesize(f->file, &n_bytes) < 0) return ss_h5_fail(error, "H5Fget_filesize");
+    if (open_rows(f, n_bytes, error) || ss_h5_open_member(f->file, "history", H5I_GROUP, &f->group, error) ||
+        ss_h5_open_member(f->file, "spectrum", H5I_GROUP, &f->density, error))
+        return -1;
+    f->frame = ss_frame_create(f->n_axes, f->axis, 0, NULL, error);
+    if (!f->frame || open_variables(f, error)) return -1;
+    if (with_series &&
+        (open_matrix(f, f->file, "eigenvalue", &f->frame->n_eigenvalues, &f->eigenvalue, error) ||
+         open_series(f, f->group, &f->frame->history, f->history, error) ||
+         open_series(f, f->group, &f->frame->track, f->track, error) ||
+         open_series(f, f->density, &f->frame->spectrum, f->spectrum, error)))
+        return -1;
+    if (f->frame->n_eigenvalues == 0) f->frame->n_eigenvalues = 1;
+    return check_together(f, n_bytes, error);
+}
+
+ss_results_file *ss_results_file_open(int fd, const char *path, ss_state *state, ss_error *error)
+{
+    *state = SS_DAMAGED;
     if (ss_h5_begin(error)) return NULL;
     ss_results_file *f = ss_alloc(1, sizeof *f);
     if (!f) {
@@ -164,12 +187,10 @@ ss_results_file *ss_results_file_open(const char *path, bool with_series, ss_err
     }
     f->file = f->group = f->density = f->eigenvalue = -1;
     for (size_t c = 0; c < SS_MAX_SERIES_FIELDS; c++) f->history[c] = f->track[c] = f->spectrum[c] = -1;
-    int rc = ss_h5_open(path, &f->file, error);
-    if (rc == SS_H5_FOREIGN && error) ss_fail(error, "%s, so it is no results file of sharpsweep", error->text);
-    if (rc == 0) {
-        if (read_attributes(f, error) == 0 && open_contents(f, with_series, error) == 0) return f;
-        ss_fail_in(error, "%s", path);
-    }
+    f->file = ss_h5_open_fd(fd);
+    if (f->file < 0) ss_h5_fail(error, "H5Fopen"), ss_fail_in(error, "is damaged or cut short");
+    else if (read_attributes(f, state, error) == 0 && open_contents(f, true, error) == 0) return f;
+    ss_fail_in(error, "%s", path);
     ss_results_file_close(f);
     return NULL;
 }
@@ -199,7 +220,7 @@ void ss_results_file_close(ss_results_file *f)
 
 /* ---- rows ------------------------------------------------------------------------------------------------------- */
 
-static int read_rows(hid_t set, hid_t type, size_t first, size_t n, size_t columns, void *data, ss_error *error)
+static int read_rows(hid_t set, hid_t type, hid_t plan, size_t first, size_t n, size_t columns, void *data, ss_error *error)
 {
     int rc = -1;
     hid_t space = -1, memory = -1;
@@ -207,7 +228,7 @@ static int read_rows(hid_t set, hid_t type, size_t first, size_t n, size_t colum
     H5_TRY(space = H5Dget_space(set));
     H5_TRY(H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL));
     H5_TRY(memory = H5Screate_simple(columns ? 2 : 1, count, NULL));
-    H5_TRY(H5Dread(set, type, memory, space, H5P_DEFAULT, data));
+    H5_TRY(H5Dread(set, type, memory, space, plan, data));
     rc = 0;
 done:
     ss_h5_close(&memory);
@@ -215,26 +236,29 @@ done:
     return rc;
 }
 
-static int read_texts(ss_results_file *f, hid_t set, size_t first, size_t n, const char **out, ss_error *error)
+static int read_texts(ss_results_file *f, hid_t set, size_t most, size_t first, size_t n, const char **out, ss_error *error)
 {
     int rc = -1;
-    hid_t file_type = -1, type = -1;
-    char **raw = ss_alloc(n, sizeof *raw);
-    if (!raw) return ss_fail(error, "no memory for %zu texts", n);
+    hid_t file_type = -1, type = -1, plan = -1;
+    ss_h5_texts t;
+    H5_TRY(plan = ss_h5_texts_plan(&t, set, most));
     H5_TRY(file_type = H5Dget_type(set));
     H5_TRY(type = ss_h5_text_type());
     H5_TRY(H5Tset_cset(type, H5Tget_cset(file_type)));
-    if (read_rows(set, type, first, n, 0, raw, error)) goto done;
+    if (read_rows(set, type, plan, first, n, 0, out, error)) {
+        ss_h5_texts_fail(&t, error);
+        goto done;
+    }
     rc = 0;
     for (size_t i = 0; i < n; i++) {
-        out[i] = ss_words_keep(&f->frame->words, raw[i] ? raw[i] : "");
+        out[i] = ss_words_keep(&f->frame->words, out[i] ? out[i] : "");
         if (!out[i]) rc = ss_fail(error, "no memory for %zu texts", n);
     }
 done:
-    for (size_t i = 0; i < n; i++) free(raw[i]); /* HDF5's own, made by malloc */
-    ss_free(raw);
+    ss_h5_texts_free(&t);
     ss_h5_close(&type);
     ss_h5_close(&file_type);
+    ss_h5_close(&plan);
     return rc;
 }
 
@@ -258,16 +282,17 @@ static int read_variable(ss_results_file *f, size_t i, size_t first, size_t n, s
         return 0;
     }
     switch (v->cell) {
-    case SS_CELL_INT8: return read_rows(set, H5T_NATIVE_INT8, first, n, 0, v->data, error);
-    case SS_CELL_INT64: return read_rows(set, H5T_NATIVE_INT64, first, n, 0, v->data, error);
-    case SS_CELL_REAL: return read_rows(set, H5T_NATIVE_DOUBLE, first, n, 0, v->data, error);
-    default: return read_texts(f, set, first, n, v->data, error);
+    case SS_CELL_INT8: return read_rows(set, H5T_NATIVE_INT8, H5P_DEFAULT, first, n, 0, v->data, error);
+    case SS_CELL_INT64: return read_rows(set, H5T_NATIVE_INT64, H5P_DEFAULT, first, n, 0, v->data, error);
+    case SS_CELL_REAL: return read_rows(set, H5T_NATIVE_DOUBLE, H5P_DEFAULT, first, n, 0, v->data, error);
+    default:
+        return read_texts(f, set, v->source == SS_FROM_SETTING ? SETTING_BYTES : FIELD_BYTES, first, n, v->data, error);
     }
 }
 
 static int read_matrix(hid_t set, size_t first, size_t n, size_t columns, double *out, ss_error *error)
 {
-    if (set >= 0) return read_rows(set, H5T_NATIVE_DOUBLE, first, n, columns, out, error);
+    if (set >= 0) return read_rows(set, H5T_NATIVE_DOUBLE, H5P_DEFAULT, first, n, columns, out, error);
     for (size_t i = 0; i < n * columns; i++) out[i] = NAN;
     return 0;
 }
@@ -275,20 +300,7 @@ static int read_matrix(hid_t set, size_t first, size_t n, size_t columns, double
 static int read_matrices(const hid_t *set, size_t first, size_t n, const ss_matrices *m, ss_error *error)
 {
     for (size_t c = 0; c < m->n_columns; c++)
-        if (read_matrix(set[c], first, n, m->n_rows, m->value[c], error)) return -1;
-    return 0;
-}
-
-int ss_results_file_read_index(ss_results_file *f, size_t first, size_t n, ss_error *error)
-{
-    ss_words_finish(&f->frame->words);
-    f->frame->first = first;
-    f->frame->n = n;
-    for (size_t i = 0; i < f->frame->n_variables; i++) {
-        const ss_variable *v = &f->frame->variable[i];
-        if (v->source != SS_FROM_ID && strcmp(v->name, "status") != 0 && strcmp(v->name, "attempts") != 0) continue;
-        if (read_variable(f, i, first, n, error)) return ss_fail_in(error, "%s", v->name);
-    }
+        if (!m->absent[c] && read_matrix(set[c], first, n, m->n_rows, m->value[c], error)) return -1;
     return 0;
 }
 

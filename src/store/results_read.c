@@ -1,6 +1,6 @@
 /* results_read.c - results for people and programs above: columns of numbers and texts, from the HDF5 file or, live, from
  * the journal, which is read beside its writer without a lock. */
-#include "results.h"
+#include "inspect.h"
 #include "sharpsweep/store.h"
 
 #include <errno.h>
@@ -45,6 +45,14 @@ int ss_store_resolve(const char *path, char *out, size_t out_bytes, ss_error *er
     if (ss_results_resolve(path, real, error)) return -1;
     int n = snprintf(out, out_bytes, "%s", real);
     return n >= 0 && (size_t)n < out_bytes ? 0 : ss_fail(error, "%.80s...: path of more than %zu bytes", path, out_bytes - 1);
+}
+
+int ss_weights_folder(const char *results, char *out, size_t out_bytes)
+{
+    size_t n = strlen(results);
+    if (n > 3 && strcmp(results + n - 3, ".h5") == 0) n -= 3;
+    int used = snprintf(out, out_bytes, "%.*s.weights", (int)n, results);
+    return used < 0 || (size_t)used >= out_bytes ? -1 : used;
 }
 
 /* ---- columns ---------------------------------------------------------------------------------------------------- */
@@ -109,15 +117,14 @@ static int fill_rows(ss_results *r, const ss_frame *f, ss_error *error)
     return 0;
 }
 
-/* `has`: which variables of the frame the source has (NULL: all). */
-static int fill_columns(ss_results *r, const ss_frame *f, const hid_t *has, ss_error *error)
+static int fill_columns(ss_results *r, const ss_frame *f, ss_error *error)
 {
     if (fill_rows(r, f, error)) return -1;
     r->column = ss_alloc(f->n_variables, sizeof *r->column);
     if (!r->column) return ss_fail(error, "no memory for the columns");
     for (size_t i = 0; i < f->n_variables; i++) {
         const ss_variable *v = &f->variable[i];
-        if (v->source == SS_FROM_ID || v->source == SS_FROM_COUNT || (has && has[i] < 0)) continue;
+        if (v->source == SS_FROM_ID || v->source == SS_FROM_COUNT) continue;
         if (fill_column(r, &r->column[r->n_columns++], v, error)) return -1;
     }
     return 0;
@@ -131,21 +138,7 @@ static int copy_heads(ss_results *r, const char *const text[5], ss_error *error)
     return 0;
 }
 
-/* ---- the two sources -------------------------------------------------------------------------------------------- */
-
-static int read_file(ss_results *r, const char *path, ss_error *error)
-{
-    ss_results_file *f = ss_results_file_open(path, false, error);
-    if (!f) return -1;
-    r->n = f->n;
-    const char *head[5] = {f->info[SS_INFO_JOB_TEXT], f->created, f->updated, f->info[SS_INFO_VERSION],
-                           f->info[SS_INFO_DATA_PATH]};
-    int rc = copy_heads(r, head, error) || ss_frame_allocate(f->frame, f->n, false, error) ||
-             ss_results_file_read(f, 0, f->n, error) || fill_columns(r, f->frame, f->variable, error) ? -1 : 0;
-    if (rc) ss_fail_in(error, "%s", path);
-    ss_results_file_close(f);
-    return rc;
-}
+/* ---- from the index ----------------------------------------------------------------------------------------------- */
 
 static void fill_running(ss_results *r, const ss_table *t)
 {
@@ -158,15 +151,14 @@ static void fill_running(ss_results *r, const ss_table *t)
     }
 }
 
-static int fill_live(ss_results *r, const ss_table *t, ss_journal *j, ss_error *error)
+static int fill(ss_results *r, const ss_table *t, ss_error *error)
 {
-    if (t->n_sessions == 0 || t->n_rows == 0) return ss_fail(error, "%s: holds no point", j->path);
+    if (t->n_sessions == 0 || t->n_rows == 0) return ss_fail(error, "holds no point");
     const ss_session *first = t->session[0], *newest = t->session[t->n_sessions - 1];
     ss_frame *f = ss_frame_of_table(t, error);
     if (!f) return -1;
     r->n = t->n_rows;
-    int rc = ss_frame_allocate(f, r->n, false, error) || ss_frame_fill(f, t, j, 0, r->n, error) ||
-             fill_columns(r, f, NULL, error) ? -1 : 0;
+    int rc = ss_frame_allocate(f, r->n, false, error) || ss_frame_fill(f, t, 0, r->n, error) || fill_columns(r, f, error) ? -1 : 0;
     if (rc == 0) {
         const char *updated = newest->info[SS_INFO_TIME]; /* ISO times of one zone sort as texts */
         const ss_variable *end = ss_frame_find(f, "finished");
@@ -182,58 +174,33 @@ static int fill_live(ss_results *r, const ss_table *t, ss_journal *j, ss_error *
     return rc;
 }
 
-/* Both are the beginning of one history: where the file has rows that the journal lacks, the journal lost its end. A live
- * writer has taken such rows over. */
-static int check_end(const ss_table *t, const ss_journal *j, const char *results, ss_error *error)
+ss_results *ss_results_open(const char *path, ss_error *error)
 {
-    char uuid[2 * SS_UUID_BYTES + 1];
-    size_t n = 0;
-    ss_results_file *f = access(results, F_OK) == 0 ? ss_results_file_open(results, false, NULL) : NULL;
-    ss_uuid_format(j->uuid, uuid);
-    if (f && strcmp(f->uuid, uuid) == 0 && ss_import_lacking(f, t, &n, NULL)) n = 0;
-    ss_results_file_close(f);
-    return n ? ss_fail(error, "%s: lost its end, %zu rows of the results file are not in it", j->path, n) : 0;
-}
-
-static int read_journal(ss_results *r, const char *path, const char *results, ss_error *error)
-{
-    ss_replay replay;
-    ss_journal *j = ss_journal_open(path, false, error);
-    if (!j) return -1;
-    r->writer_alive = ss_lock_is_held(j);
-    ss_table *t = ss_table_create(error);
-    int rc = t ? ss_table_replay(t, j, &replay, NULL, NULL, error) : -1;
-    if (rc == 0 && !r->writer_alive) rc = check_end(t, j, results, error);
-    if (rc == 0) rc = fill_live(r, t, j, error);
-    ss_table_destroy(t);
-    ss_journal_close(j);
-    return rc;
-}
-
-ss_results *ss_results_open(const char *path, bool live, ss_error *error)
-{
-    char real[SS_PATH_BYTES], journal[SS_PATH_BYTES];
-    ss_error why;
-    if (ss_results_resolve(path, real, error) || ss_journal_path(real, journal, error)) return NULL;
+    ss_inspection in;
     ss_results *r = ss_alloc(1, sizeof *r);
     if (!r) {
         ss_fail(error, "%s: no memory", path);
         return NULL;
     }
-    if (live && ss_journal_exists(journal)) {
-        if (read_journal(r, journal, real, &why) == 0) return r;
-        if (access(real, F_OK) != 0) {
-            ss_fail(error, "%s", why.text);
-            ss_results_destroy(r);
-            return NULL;
-        }
-        ss_log(SS_LOG_WARNING, "%s; showing what %s holds", why.text, path);
-        ss_results_destroy(r);
-        return ss_results_open(path, false, error);
-    }
-    if (read_file(r, real, error) == 0) return r;
+    int rc = ss_inspect(path, &in, error) || ss_load(&in, SS_TO_READ, NULL, NULL, error) ? -1 : 0;
+    r->writer_alive = in.writer_alive;
+    if (rc == 0 && (rc = fill(r, in.table, error)) != 0) ss_fail_in(error, "%s", in.path);
+    ss_inspection_finish(&in);
+    if (rc == 0) return r;
     ss_results_destroy(r);
     return NULL;
+}
+
+int ss_results_snapshot(const char *path, const char *to, ss_error *error)
+{
+    ss_inspection in;
+    ss_results_head head = {.journal_bytes = 0};
+    int rc = ss_inspect(path, &in, error) || ss_load(&in, SS_TO_READ, NULL, NULL, error) ? -1 : 0;
+    bool lags = rc == 0 && !in.file_is_current;
+    memcpy(head.uuid, in.journal.uuid, sizeof head.uuid);
+    if (lags) rc = ss_results_write(to, in.table, &head, false, error) ? -1 : 1;
+    ss_inspection_finish(&in);
+    return rc;
 }
 
 void ss_results_destroy(ss_results *r)

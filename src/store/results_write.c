@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STRETCH_BYTES = 1 << 20, MIN_STRETCH = 16, MAX_STRETCH = 8192, LARGE_BYTES = 64 * 1024, MAX_CHUNK_ROW = 131072 };
+enum { STRETCH_BYTES = 1 << 20, MAX_STRETCH = 8192, LARGE_BYTES = 64 * 1024, MAX_CHUNK_ROW = 131072 };
 
 typedef struct writer {
     ss_h5_out out;
@@ -240,22 +240,24 @@ static int make_file(writer *w, ss_error *error)
 
 /* ---- attributes of the whole ------------------------------------------------------------------------------------ */
 
-static int put_attributes(const writer *w, const ss_journal *j, ss_error *error)
+static int put_attributes(const writer *w, const ss_results_head *h, ss_error *error)
 {
     const ss_table *t = w->table;
     const ss_session *newest = t->session[t->n_sessions - 1];
     static const int64_t version = SS_SCHEMA_VERSION;
+    const int64_t journal_bytes = (int64_t)h->journal_bytes;
     char uuid[2 * SS_UUID_BYTES + 1], now[SS_TIME_BYTES], axes[64 * SS_MAX_FILE_AXES] = "";
     size_t used = 0;
     for (uint32_t a = 0; a < t->n_axes && used < sizeof axes; a++)
         used += (size_t)snprintf(axes + used, sizeof axes - used, "%s%s", a ? " " : "", t->axis[a]);
-    ss_uuid_format(j->uuid, uuid);
+    ss_uuid_format(h->uuid, uuid);
     ss_time_now(now);
     hid_t at = w->out.file;
     if (ss_h5_put_text(at, "schema", SS_SCHEMA_NAME, error) ||
         ss_h5_put_number(at, "schema_version", H5T_NATIVE_INT64, 1, &version, error) ||
         ss_h5_put_text(at, "axes", axes, error) || ss_h5_put_text(at, "created", t->session[0]->info[SS_INFO_TIME], error) ||
-        ss_h5_put_text(at, "updated", now, error) || ss_h5_put_text(at, "journal_uuid", uuid, error))
+        ss_h5_put_text(at, "updated", now, error) || ss_h5_put_text(at, "journal_uuid", uuid, error) ||
+        ss_h5_put_number(at, "journal_bytes", H5T_NATIVE_INT64, 1, &journal_bytes, error))
         return -1;
     for (int i = 0; i < SS_N_INFO; i++)
         if (i != SS_INFO_TIME && i != SS_INFO_HOST && ss_h5_put_text(at, ss_info_name[i], newest->info[i], error)) return -1;
@@ -304,12 +306,12 @@ static int write_stretch(const writer *w, ss_error *error)
     return ss_h5_out_check(&w->out, error);
 }
 
-static int write_all_rows(writer *w, ss_journal *j, ss_error *error)
+static int write_all_rows(writer *w, ss_error *error)
 {
     for (size_t first = 0; first < w->table->n_rows; first += w->frame->capacity) {
         size_t n = w->table->n_rows - first;
         if (n > w->frame->capacity) n = w->frame->capacity;
-        if (ss_frame_fill(w->frame, w->table, j, first, n, error) || write_stretch(w, error)) return -1;
+        if (ss_frame_fill(w->frame, w->table, first, n, error) || write_stretch(w, error)) return -1;
     }
     return 0;
 }
@@ -332,32 +334,104 @@ static void close_sets(writer *w)
     ss_h5_close(&w->density);
 }
 
-static int prepare(writer *w, const ss_table *t, ss_journal *j, ss_error *error)
+static int prepare(writer *w, const ss_table *t, ss_error *error)
 {
     *w = (writer){.group = -1, .density = -1, .point = -1, .k = -1, .epoch = -1, .check = -1, .node = -1, .eigenvalue = -1,
                   .table = t};
     w->out = (ss_h5_out){.file = -1, .fd = -1};
     for (size_t c = 0; c < SS_MAX_SERIES_FIELDS; c++) w->history[c] = w->track[c] = w->spectrum[c] = -1;
     w->frame = ss_frame_of_table(t, error);
-    if (!w->frame || ss_frame_fit_spectra(w->frame, t, j, error)) return -1;
+    if (!w->frame || ss_frame_fit_spectra(w->frame, t, error)) return -1;
     w->variable = ss_alloc(w->frame->n_variables, sizeof *w->variable);
     if (!w->variable) return ss_fail(error, "no memory for the results' columns");
     for (size_t i = 0; i < w->frame->n_variables; i++) w->variable[i] = -1;
     size_t stretch = STRETCH_BYTES / ss_frame_row_bytes(w->frame);
-    if (stretch < MIN_STRETCH) stretch = MIN_STRETCH;
+    if (stretch < 1) stretch = 1;
     if (stretch > MAX_STRETCH) stretch = MAX_STRETCH;
     if (stretch > t->n_rows) stretch = t->n_rows;
     return ss_frame_allocate(w->frame, stretch, true, error);
 }
 
-int ss_results_write(const char *path, const ss_table *t, ss_journal *j, ss_error *error)
+/* ---- the entries ------------------------------------------------------------------------------------------------ */
+
+typedef struct entries_out { hid_t set; ss_bytes buffer; hsize_t at; } entries_out;
+
+static int flush_entries(entries_out *out, ss_error *error)
+{
+    int rc = -1;
+    hid_t space = -1, memory = -1;
+    hsize_t count = out->buffer.n;
+    H5_TRY(space = H5Dget_space(out->set));
+    H5_TRY(H5Sselect_hyperslab(space, H5S_SELECT_SET, &out->at, NULL, &count, NULL));
+    H5_TRY(memory = H5Screate_simple(1, &count, NULL));
+    H5_TRY(H5Dwrite(out->set, H5T_NATIVE_UCHAR, memory, space, H5P_DEFAULT, out->buffer.p));
+    out->at += count;
+    out->buffer.n = 0;
+    rc = 0;
+done:
+    ss_h5_close(&memory);
+    ss_h5_close(&space);
+    return rc;
+}
+
+static int put_entry(void *ctx, const ss_bytes *framed, ss_error *error)
+{
+    entries_out *out = ctx;
+    ss_bytes_raw(&out->buffer, framed->p, framed->n);
+    if (out->buffer.failed) return ss_fail(error, "no memory for the sweep's entries");
+    return out->buffer.n < STRETCH_BYTES ? 0 : flush_entries(out, error);
+}
+
+/* Contiguous and unfiltered, so that they can be found by their magic even where HDF5 cannot open the file any more; a dimension
+ * of its own, as netCDF wants. */
+static int write_entries(const writer *w, ss_error *error)
+{
+    entries_out out = {.set = -1};
+    hsize_t dim = ss_table_emit_bytes(w->table);
+    hid_t group = -1, space = -1, plan = -1;
+    int rc = -1;
+    if (make_group(w, "journal", &group, error)) goto done;
+    H5_TRY(space = H5Screate_simple(1, &dim, NULL));
+    H5_TRY(plan = H5Pcreate(H5P_DATASET_CREATE));
+    H5_TRY(H5Pset_obj_track_times(plan, 0));
+    H5_TRY(H5Pset_alloc_time(plan, H5D_ALLOC_TIME_EARLY));
+    H5_TRY(out.set = H5Dcreate2(group, "entries", H5T_STD_U8LE, space, H5P_DEFAULT, plan, H5P_DEFAULT));
+    H5_TRY(H5DSset_scale(out.set, "entries"));
+    if (put_words(out.set, "the sweep's journal entries, from which everything else in this file is made", "", error) ||
+        ss_table_emit(w->table, put_entry, &out, error) || (out.buffer.n && flush_entries(&out, error)))
+        goto done;
+    rc = out.at == dim ? 0 : ss_fail(error, "the sweep's entries have changed while they were written");
+done:
+    ss_bytes_finish(&out.buffer);
+    ss_h5_close(&out.set);
+    ss_h5_close(&plan);
+    ss_h5_close(&space);
+    ss_h5_close(&group);
+    return rc;
+}
+
+static int write_contents(writer *w, const ss_results_head *head, ss_error *error)
+{
+    return put_attributes(w, head, error) || make_file(w, error) || write_all_rows(w, error) || write_entries(w, error) ? -1 : 0;
+}
+
+static int carry_others(const writer *w, const char *path, ss_error *error)
+{
+    ss_results_others others;
+    if (ss_results_carry(path, w->table, &others, error)) return -1;
+    int rc = ss_carry_copy(others.list, w->out.file, error);
+    ss_results_others_close(&others);
+    return rc;
+}
+
+int ss_results_write(const char *path, const ss_table *t, const ss_results_head *head, bool carry, ss_error *error)
 {
     writer w;
-    if (t->n_sessions == 0) return ss_fail(error, "%s: the journal has no whole JOB entry to make it from", path);
+    if (t->n_sessions == 0) return ss_fail(error, "%s: there is no whole JOB entry to make it from", path);
     if (ss_h5_begin(error)) return -1;
-    int rc = prepare(&w, t, j, error);
+    int rc = prepare(&w, t, error);
     if (rc == 0) rc = ss_h5_out_create(&w.out, path, error);
-    if (rc == 0 && (put_attributes(&w, j, error) || make_file(&w, error) || write_all_rows(&w, j, error))) {
+    if (rc == 0 && (write_contents(&w, head, error) || (carry && carry_others(&w, path, error)))) {
         ss_h5_out_check(&w.out, error); /* if the disk is full, that is the cause of whatever HDF5 says */
         rc = -1;
     }

@@ -4,13 +4,10 @@
  * program whose numerics, are not those of a stored point that has such settings. */
 #include "resume.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-static const char *base_name(const char *path)
+const char *ss_base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
@@ -21,7 +18,7 @@ int ss_job_axis_keys(const ss_job *job, const ss_key *key[SS_MAX_JOB_KEYS], ss_e
     int n = 0;
     for (int a = 0; a < job->n_axes; a++)
         for (int k = 0; k < job->axes[a].n_keys; k++) {
-            if (n == SS_MAX_JOB_KEYS) return ss_fail(error, "%s: more than %d axes", base_name(job->path), SS_MAX_JOB_KEYS);
+            if (n == SS_MAX_JOB_KEYS) return ss_fail(error, "%s: more than %d axes", ss_base_name(job->path), SS_MAX_JOB_KEYS);
             key[n++] = job->axes[a].key[k];
         }
     return n;
@@ -38,7 +35,7 @@ const char *ss_setting_text(const ss_key *key, const ss_settings *s, char *buffe
     return buffer;
 }
 
-static bool is_file_axis(const ss_table *t, const char *name)
+bool ss_table_has_axis(const ss_table *t, const char *name)
 {
     for (uint32_t a = 0; a < t->n_axes; a++)
         if (strcmp(t->axis[a], name) == 0) return true;
@@ -47,32 +44,30 @@ static bool is_file_axis(const ss_table *t, const char *name)
 
 /* ---- settings --------------------------------------------------------------------------------------------------- */
 
-enum { SHOWN = 6 };
-typedef struct differences { char text[SS_ERROR_BYTES]; size_t used; int n; } differences;
-
-static void add_difference(differences *d, const char *name, const char *old, const char *file, const char *new,
-                           const char *job)
+void ss_difference_add(ss_differences *d, const char *name, const char *a, const char *in_a, const char *b, const char *in_b)
 {
-    if (d->n++ >= SHOWN || d->used >= sizeof d->text) return;
-    d->used += (size_t)snprintf(d->text + d->used, sizeof d->text - d->used, "%s%s: %.60s in %.60s, %.60s in %.60s",
-                                d->used ? "; " : "", name, old, file, new, job);
+    enum { SHOWN = 6 };
+    if (d->used >= sizeof d->text || d->n > SHOWN) return;
+    if (d->n++ == SHOWN) d->used += (size_t)snprintf(d->text + d->used, sizeof d->text - d->used, "; and more");
+    else d->used += (size_t)snprintf(d->text + d->used, sizeof d->text - d->used, "%s%s: %.60s in %.60s, %.60s in %.60s",
+                                     d->used ? "; " : "", name, a ? a : "nothing", in_a, b ? b : "nothing", in_b);
 }
 
-static void compare_settings(const ss_table *t, const ss_session *s, const char *path, const ss_job *job, differences *d)
+static void compare_settings(const ss_table *t, const ss_session *s, const char *path, const ss_job *job, ss_differences *d)
 {
     size_t n;
     char buffer[512];
     const ss_key *key = ss_keys(&n);
-    const char *file = base_name(path), *job_name = base_name(job->path ? job->path : "the job");
+    const char *file = ss_base_name(path), *job_name = ss_base_name(job->path ? job->path : "the job");
     for (size_t i = 0; i < n; i++) {
-        if (key[i].offset == (size_t)-1 || !key[i].identity || is_file_axis(t, key[i].name)) continue;
+        if (key[i].offset == (size_t)-1 || !key[i].identity || ss_table_has_axis(t, key[i].name)) continue;
         if (ss_job_is_axis(job, &key[i])) continue; /* old points are found by their identity, or stay beside the new */
         const char *old = ss_session_setting(s, key[i].name);
         const char *new = ss_setting_text(&key[i], &job->settings, buffer, sizeof buffer);
-        if (!old || strcmp(old, new) != 0) add_difference(d, key[i].name, old ? old : "nothing", file, new, job_name);
+        if (!old || strcmp(old, new) != 0) ss_difference_add(d, key[i].name, old, file, new, job_name);
     }
     for (uint32_t i = 0; i < s->n_settings; i++)
-        if (!ss_key_find(s->setting[i])) add_difference(d, s->setting[i], s->text[i], file, "unknown", "this version");
+        if (!ss_key_find(s->setting[i])) ss_difference_add(d, s->setting[i], s->text[i], file, "unknown", "this version");
 }
 
 /* ---- identities ------------------------------------------------------------------------------------------------- */
@@ -100,7 +95,6 @@ typedef struct section { ss_settings settings; const char *digest; } section;
 
 typedef struct check {
     const ss_resume *r;
-    ss_journal *journal;
     bool *in_grid;                /* (n_rows) a grid point has this identity: nothing has changed */
     bool *sampled;                /* (n_sessions) its numerics have been looked at */
     section *section;
@@ -191,7 +185,7 @@ static int digest_then(const check *c, const ss_row *row, const ss_settings *s, 
 {
     ss_record record;
     const char *list = c->r->table->session[row->session]->info[SS_INFO_DATA_DIGEST];
-    if (ss_table_record(c->r->table, c->journal, row, &record, error)) return -1;
+    if (ss_table_record(c->r->table, row, &record, error)) return -1;
     snprintf(out, SS_DIGEST_BYTES, "%s", record.data_digest);
     ss_record_finish(&record);
     *known = out[0] != '\0';
@@ -250,17 +244,17 @@ static int check_identities(check *c, ss_error *error)
 
 static int check_settings(const ss_resume *r, const ss_session *s, ss_error *error)
 {
-    differences d = {.n = 0};
+    ss_differences d = {.n = 0};
     compare_settings(r->table, s, r->path, r->job, &d);
     if (d.n == 0) return 0;
-    return ss_fail(error, "%s holds points of other settings: %s%s; restore them, make an axis of them, or write to another "
-                   "file (-o)", r->path, d.text, d.n > SHOWN ? "; and more" : "");
+    return ss_fail(error, "%s holds points of other settings: %s; restore them, make an axis of them, or write to another "
+                   "file (-o)", r->path, d.text);
 }
 
-int ss_resume_check(const ss_resume *r, ss_journal *j, ss_error *error)
+int ss_resume_check(const ss_resume *r, ss_error *error)
 {
     const ss_table *t = r->table;
-    check c = {.r = r, .journal = j};
+    check c = {.r = r};
     bool *seen = ss_alloc(t->n_sessions, sizeof *seen);
     c.in_grid = ss_alloc(t->n_rows, sizeof *c.in_grid);
     c.sampled = ss_alloc(t->n_sessions, sizeof *c.sampled);
@@ -276,60 +270,4 @@ int ss_resume_check(const ss_resume *r, ss_journal *j, ss_error *error)
     ss_free(c.sampled);
     ss_free(c.section);
     return rc;
-}
-
-int ss_resume_check_file(const char *path, const ss_table *t, const ss_journal *j, size_t *n_lacking, ss_error *error)
-{
-    hid_t file = -1;
-    ss_error why;
-    struct stat st;
-    char uuid[2 * SS_UUID_BYTES + 1];
-    *n_lacking = 0;
-    if (stat(path, &st)) return 0;
-    if (!S_ISREG(st.st_mode))
-        return ss_fail(error, "%s: is not a regular file; move it away, or write to another file (-o)", path);
-    if (ss_h5_begin(error)) return -1;
-    if (ss_h5_open(path, &file, &why)) {
-        ss_log(SS_LOG_WARNING, "%s; it is made anew from its journal", why.text);
-        return 0;
-    }
-    H5Fclose(file);
-    ss_results_file *f = ss_results_file_open(path, false, error);
-    if (!f) return -1;
-    ss_uuid_format(j->uuid, uuid);
-    int rc = 0;
-    if (strcmp(f->uuid, uuid) != 0)
-        rc = ss_fail(error, "%s: does not belong to the journal beside it (%s, the journal is %s); move one of them away",
-                     path, f->uuid, uuid);
-    else if (ss_import_lacking(f, t, n_lacking, error))
-        rc = ss_fail_in(error, "%s", path);
-    ss_results_file_close(f);
-    return rc;
-}
-
-/* ---- what else is refused --------------------------------------------------------------------------------------------- */
-
-int ss_resume_fail_lost(const char *journal_path, size_t n_lacking, ss_error *error)
-{
-    ss_fail_in(error, "%zu rows that the journal has lost cannot be taken over from the results file", n_lacking);
-    if (error && !strstr(error->text, journal_path)) /* it was the reading that failed */
-        ss_fail(error, "%s; `sharpsweep verify --repair` saves what can be read", error->text);
-    return -1;
-}
-
-int ss_resume_check_weights(const char *path, const ss_job *job, ss_error *error)
-{
-    char folder[SS_PATH_BYTES];
-    struct stat st;
-    if (!job->settings.save_weights) return 0;
-    int n = ss_weights_folder(path, folder, sizeof folder);
-    if (n < 0 || (size_t)n + SS_ID_BYTES + 4 >= sizeof folder)
-        return ss_fail(error, "%s: the name is too long to put weights beside it", path);
-    if (lstat(folder, &st)) return 0;
-    if (stat(folder, &st) || !S_ISDIR(st.st_mode))
-        return ss_fail(error, "%s: is not a folder, so no weights can be kept there (save_weights: true); move it away, or "
-                       "write to another file (-o)", folder);
-    if (access(folder, W_OK | X_OK))
-        return ss_fail(error, "%s: no weights can be kept there (save_weights: true): %s", folder, strerror(errno));
-    return 0;
 }

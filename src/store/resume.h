@@ -3,7 +3,6 @@
 #define SHARPSWEEP_STORE_RESUME_H
 
 #include "results.h"
-#include "verify.h"
 #include "sharpsweep/store.h"
 
 enum { SS_MAX_JOB_KEYS = SS_MAX_FILE_AXES };
@@ -26,16 +25,14 @@ typedef struct ss_resume {
     const ss_provenance *provenance;
     const unsigned char *ids;     /* (count of grid, SS_ID_RAW) */
 } ss_resume;
-/* -1 and every difference, where stored points were made under other settings, data or numerics. Records are read from j. */
-int ss_resume_check(const ss_resume *r, ss_journal *j, ss_error *error);
-/* The HDF5 file beside a journal: 0 ours or unreadable (then it is made anew), -1: must not be overwritten. n_lacking: rows
- * of it that the journal has lost. */
-int ss_resume_check_file(const char *path, const ss_table *t, const ss_journal *j, size_t *n_lacking, ss_error *error);
-/* The sentence of an import that failed, of those rows; -1. */
-int ss_resume_fail_lost(const char *journal_path, size_t n_lacking, ss_error *error);
-/* A folder that exists but cannot take the weights is found before anything runs; one that does not exist is made later. */
-int ss_resume_check_weights(const char *path, const ss_job *job, ss_error *error);
-/* place.c: can results be written at `path`, which leads to `real`? -1: a link that leads to nothing, no right to. */
-int ss_place_check(const char *path, const char *real, ss_error *error);
+/* -1 and every difference, where stored points were made under other settings, data or numerics. */
+int ss_resume_check(const ss_resume *r, ss_error *error);
+
+/* What merge_check.c needs of the rule. */
+const char *ss_base_name(const char *path);
+bool ss_table_has_axis(const ss_table *t, const char *name);
+typedef struct ss_differences { char text[SS_ERROR_BYTES]; size_t used; int n; } ss_differences; /* zeroed: none */
+/* "max_epochs: 10 in results.h5, 20 in job.yaml"; NULL is "nothing". */
+void ss_difference_add(ss_differences *d, const char *name, const char *a, const char *in_a, const char *b, const char *in_b);
 
 #endif

@@ -1,7 +1,7 @@
-/* store.c - a sweep's results as their one writer sees them. Order of everything: check, then touch the disk; journal
+/* store.c - a sweep's results as their one writer sees them. Order of everything: look, check, then touch the disk; journal
  * first, then the HDF5 file, which is only ever a copy. */
 #include "checkpoint.h"
-#include "rescue.h"
+#include "inspect.h"
 #include "resume.h"
 
 #include <errno.h>
@@ -19,71 +19,110 @@
 
 struct ss_store {
     char path[SS_PATH_BYTES];
-    ss_journal *journal;
+    ss_inspection in;             /* what was there when it was opened; finished once that is written */
+    ss_journal *journal, *held;   /* held: the one that it replaces, while it is opened */
     ss_table *table;
     const ss_job *job;
     const ss_grid *grid;
+    unsigned char *ids;           /* (n_points, SS_ID_RAW) until opened */
     size_t n_points;
     uint32_t *row;                /* (n_points) of the table */
     int n_keys;
     const ss_key *key[SS_MAX_JOB_KEYS]; /* of the job's axes */
     const char *axis[SS_MAX_JOB_KEYS];
-    bool stale;                   /* the HDF5 file lacks something */
+    ss_results_target target;     /* the HDF5 file as it was last seen */
+    bool stale;                   /* it lacks something */
     double rebuild_s, rebuilt_s;  /* how long the last rebuild took; when it ended */
     double guarded_s;             /* when the journal was last seen under its name */
-    ss_rescue rescue;             /* for the case that it no longer is */
+    ss_bytes recent;              /* this run's JOB entry and the records that the HDF5 file lacks, framed */
+    size_t job_bytes, n_recent;   /* of the JOB entry in it; finished points among the records */
+    ss_error lost;                /* why the journal is not under its name any more; "": it is */
 };
 
-/* ---- opening ---------------------------------------------------------------------------------------------------- */
+/* ---- checking: all that could refuse this job, and nothing written ------------------------------------------------ */
 
-/* The results file's uuid, where there is a file: 1, 0: there is none, -1: it is none of ours. */
-static int file_uuid(const ss_store *s, unsigned char uuid[SS_UUID_BYTES], ss_error *error)
+static int check_folders(const ss_store *s, ss_error *error)
 {
-    if (access(s->path, F_OK)) return 0;
-    ss_results_file *f = ss_results_file_open(s->path, false, error);
-    int rc = !f ? -1 : ss_uuid_parse(f->uuid, uuid) == 0;
-    ss_results_file_close(f);
+    if (!s->job->settings.save_weights) return 0;
+    const char *folder = s->in.weights_path;
+    if (strlen(folder) + SS_ID_BYTES + 4 >= SS_PATH_BYTES)
+        return ss_fail(error, "%s: the name is too long to put weights beside it", s->path);
+    if (s->in.weights == SS_FOREIGN)
+        return ss_fail(error, "%s: is not a folder, so no weights can be kept there (save_weights: true); move it away, or "
+                       "write to another file (-o)", folder);
+    if (s->in.weights == SS_UNREADABLE)
+        return ss_fail(error, "%s: no weights can be kept there (save_weights: true): %s", folder, strerror(EACCES));
+    return 0;
+}
+
+static size_t n_new_rows(const ss_store *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_points; i++) n += ss_table_find(s->in.table, s->ids + i * SS_ID_RAW) < 0;
+    return n;
+}
+
+static int check(ss_store *s, const char *path, const ss_provenance *p, ss_error *error)
+{
+    if (ss_place_check(path, s->path, error) || check_folders(s, error) ||
+        ss_load(&s->in, SS_TO_RUN, NULL, NULL, error))
+        return -1;
+    const ss_resume resume = {s->in.table, s->path, s->job, s->grid, p, s->ids};
+    if (ss_resume_check(&resume, error)) return -1;
+    return ss_results_target_check(&s->target, &s->in, s->in.table->n_rows + n_new_rows(s), error);
+}
+
+static void store_free(ss_store *s)
+{
+    ss_inspection_finish(&s->in);
+    ss_table_destroy(s->table);
+    ss_journal_close(s->journal);
+    ss_journal_close(s->held);
+    ss_bytes_finish(&s->recent);
+    ss_free(s->ids);
+    ss_free(s->row);
+    ss_free(s);
+}
+
+static ss_store *create(const char *path, const ss_job *job, const ss_grid *grid, const ss_provenance *p, ss_error *error)
+{
+    ss_store *s = ss_alloc(1, sizeof *s);
+    if (!s) {
+        ss_fail(error, "%s: no memory", path);
+        return NULL;
+    }
+    s->in.journal.entries.fd = s->in.file.entries.fd = -1;
+    s->job = job;
+    s->grid = grid;
+    s->n_points = ss_grid_count(grid);
+    s->n_keys = ss_job_axis_keys(job, s->key, error);
+    for (int k = 0; k < s->n_keys; k++) s->axis[k] = s->key[k]->name;
+    s->ids = ss_alloc(s->n_points, SS_ID_RAW);
+    if (!s->ids) ss_fail(error, "no memory for %zu points", s->n_points);
+    if (s->ids && s->n_keys >= 0 && ss_results_resolve(path, s->path, error) == 0 &&
+        ss_resume_identify(grid, p, s->ids, error) == 0)
+        return s;
+    store_free(s);
+    return NULL;
+}
+
+int ss_store_check(const char *path, const ss_job *job, const ss_grid *grid, const ss_provenance *provenance, ss_error *error)
+{
+    ss_store *s = create(path, job, grid, provenance, error);
+    if (!s) return -1;
+    int rc = ss_inspect(s->path, &s->in, error) || check(s, path, provenance, error) ? -1 : 0;
+    store_free(s);
     return rc;
 }
 
-/* An empty journal is begun anew in its place, and takes over what the results file holds like one that has lost its end. */
-static ss_journal *open_empty(const ss_store *s, const char *journal_path, ss_error *error)
+bool ss_store_exists(const char *path)
 {
-    unsigned char uuid[SS_UUID_BYTES];
-    int has_uuid = file_uuid(s, uuid, error);
-    return has_uuid < 0 ? NULL : ss_journal_revive(journal_path, has_uuid ? uuid : NULL, error);
+    char real[SS_PATH_BYTES], journal_path[SS_PATH_BYTES];
+    if (ss_results_resolve(path, real, NULL) || ss_journal_path(real, journal_path, NULL)) return false;
+    return access(real, F_OK) == 0 || access(journal_path, F_OK) == 0;
 }
 
-static int open_existing(ss_store *s, const char *journal_path, bool empty, ss_replay *replay, size_t *n_lacking,
-                         ss_error *error)
-{
-    s->journal = empty ? open_empty(s, journal_path, error) : ss_journal_open(journal_path, true, error);
-    if (!s->journal && (empty || ss_journal_peek(journal_path, NULL) == SS_JOURNAL_BAD_HEADER))
-        ss_verify_hopeless(s->path, journal_path, error);
-    if (!s->journal || ss_table_replay(s->table, s->journal, replay, NULL, NULL, error)) return -1;
-    return ss_resume_check_file(s->path, s->table, s->journal, n_lacking, error);
-}
-
-/* No journal: a new one, filled from the results file if there is one. Nothing appears under its name yet. */
-static int open_new(ss_store *s, const char *journal_path, ss_error *error)
-{
-    unsigned char uuid[SS_UUID_BYTES];
-    int has_uuid = file_uuid(s, uuid, error);
-    if (has_uuid < 0) return -1;
-    s->journal = ss_journal_create(journal_path, has_uuid ? uuid : NULL, error);
-    if (!s->journal) return -1;
-    if (access(s->path, F_OK)) return 0;
-    ss_log(SS_LOG_WARNING, "%s: its journal is missing and is made again from it", s->path);
-    return ss_import(s->path, s->table, s->journal, error);
-}
-
-int ss_weights_folder(const char *results, char *out, size_t out_bytes)
-{
-    size_t n = strlen(results);
-    if (n > 3 && strcmp(results + n - 3, ".h5") == 0) n -= 3;
-    int used = snprintf(out, out_bytes, "%.*s.weights", (int)n, results);
-    return used < 0 || (size_t)used >= out_bytes ? -1 : used;
-}
+/* ---- the run's JOB entry ---------------------------------------------------------------------------------------- */
 
 static const char *host_name(void)
 {
@@ -115,13 +154,13 @@ static void axis_texts(const ss_store *s, const ss_settings *settings, char buff
 }
 
 /* The grid points that the file does not know. */
-static int new_points(const ss_store *s, const unsigned char *ids, ss_points *points, ss_error *error)
+static int new_points(const ss_store *s, ss_points *points, ss_error *error)
 {
     ss_settings settings;
     char buffer[SS_MAX_JOB_KEYS][64];
     const char *value[SS_MAX_JOB_KEYS];
     for (size_t i = 0; i < s->n_points; i++) {
-        const unsigned char *id = ids + i * SS_ID_RAW;
+        const unsigned char *id = s->ids + i * SS_ID_RAW;
         if (ss_table_find(s->table, id) >= 0) continue;
         ss_grid_settings(s->grid, i, &settings);
         axis_texts(s, &settings, buffer, value);
@@ -130,144 +169,157 @@ static int new_points(const ss_store *s, const unsigned char *ids, ss_points *po
     return 0;
 }
 
-static int append_job(ss_store *s, const ss_provenance *p, const unsigned char *ids, ss_error *error)
+/* Two copies, in one write; the index gets the first. `bare`: the same without points, framed. */
+static int append_job_entry(ss_store *s, const ss_job_entry *e, const ss_points *points, ss_error *error)
+{
+    ss_bytes payload = {0}, framed = {0};
+    ss_job_entry_encode(e, points, &payload);
+    for (int copy = 0; copy < 2; copy++) ss_entry_frame(&framed, SS_ENTRY_JOB, payload.p, payload.n);
+    framed.failed |= payload.failed;
+    const ss_entry entry = {SS_ENTRY_JOB, (uint32_t)payload.n, s->journal->e.end, s->journal->e.end + framed.n / 2, payload.p};
+    int rc = ss_journal_append(s->journal, &framed, true, error);
+    if (rc == 0) rc = ss_table_apply(s->table, &entry, error) ? -1 : 0;
+    payload.n = 0;
+    ss_job_entry_encode(e, &(ss_points){0}, &payload);
+    ss_entry_frame(&s->recent, SS_ENTRY_JOB, payload.p, payload.n);
+    s->job_bytes = s->recent.n;
+    ss_bytes_finish(&payload);
+    ss_bytes_finish(&framed);
+    return rc;
+}
+
+static int append_job(ss_store *s, const ss_provenance *p, ss_error *error)
 {
     char now[SS_TIME_BYTES];
     const char *slash = s->job->path ? strrchr(s->job->path, '/') : NULL;
     ss_words words = {0};
     ss_points points = {0};
-    ss_bytes payload = {0}, bare = {0};
     ss_job_entry *e = ss_alloc(1, sizeof *e);
-    int rc = e ? 0 : ss_fail(error, "no memory for a JOB entry");
+    if (!e) return ss_fail(error, "no memory for a JOB entry");
     ss_time_now(now);
-    if (e) {
-        const char *info[SS_N_INFO] = {s->job->text, slash ? slash + 1 : s->job->path, now, host_name(), p->version,
-                                       p->commit, p->mpi, p->blas, ss_h5_version(), p->cpu, p->data_path, p->data_digest,
-                                       p->kernels};
-        memcpy(e->info, info, sizeof info);
-        e->number = s->table->n_sessions ? s->table->session[s->table->n_sessions - 1]->number + 1 : 1;
-        e->n_axes = (uint32_t)s->n_keys;
-        memcpy(e->axis, s->axis, sizeof s->axis);
-        rc = job_settings(s, e, &words, error);
-    }
-    if (rc == 0) rc = new_points(s, ids, &points, error);
-    if (rc == 0) {
-        ss_job_entry_encode(e, &points, &payload);
-        rc = ss_table_append(s->table, s->journal, SS_ENTRY_JOB, &payload, true, error);
-        ss_job_entry_encode(e, &(ss_points){0}, &bare);
-        if (rc == 0) ss_rescue_begin(&s->rescue, &bare);
-    }
-    ss_bytes_finish(&bare);
-    ss_bytes_finish(&payload);
+    const char *info[SS_N_INFO] = {s->job->text, slash ? slash + 1 : s->job->path, now, host_name(), p->version,
+                                   p->commit, p->mpi, p->blas, ss_h5_version(), p->cpu, p->data_path, p->data_digest,
+                                   p->kernels};
+    memcpy(e->info, info, sizeof info);
+    e->number = s->table->n_sessions ? s->table->session[s->table->n_sessions - 1]->number + 1 : 1;
+    e->n_axes = (uint32_t)s->n_keys;
+    memcpy(e->axis, s->axis, sizeof s->axis);
+    int rc = job_settings(s, e, &words, error) || new_points(s, &points, error) || append_job_entry(s, e, &points, error) ? -1 : 0;
     ss_points_finish(&points);
     ss_words_finish(&words);
     ss_free(e);
     return rc;
 }
 
-static int find_rows(ss_store *s, const unsigned char *ids, ss_error *error)
+/* ---- opening ---------------------------------------------------------------------------------------------------- */
+
+/* With nothing to do neither gets a JOB entry, and a file that is current is not touched. */
+static bool has_work(const ss_store *s)
+{
+    for (size_t i = 0; i < s->n_points; i++) {
+        int64_t row = ss_table_find(s->table, s->ids + i * SS_ID_RAW);
+        if (row < 0 || !ss_row_is_finished(&s->table->row[row])) return true;
+    }
+    return false;
+}
+
+/* No journal, or one that is to be replaced: it is torn, or lacks what the results file holds. Nothing appears yet. */
+static int write_journal(ss_store *s, const ss_provenance *p, ss_error *error)
+{
+    const unsigned char *uuid = s->in.journal.has_uuid ? s->in.journal.uuid : s->in.file.has_uuid ? s->in.file.uuid : NULL;
+    ss_journal *new = ss_journal_create(s->in.journal_path, uuid, error);
+    if (!new) return -1;
+    s->held = s->journal;
+    s->journal = new;
+    if (s->in.use == SS_USE_FILE || (s->in.use == SS_USE_BOTH && ss_journal_lacks(&s->in)))
+        ss_log(SS_LOG_WARNING, "%s: %s; %zu results are taken over from %s", s->in.journal_path,
+               s->in.use == SS_USE_BOTH ? "had lost its end" : "is missing or empty and is made again", s->in.from_file.n_new, s->path);
+    return ss_table_settle(s->table, new, true, error) || (has_work(s) && append_job(s, p, error)) ? -1 : 0;
+}
+
+static int replace_journal(ss_store *s, ss_error *error)
+{
+    if (ss_results_put(&s->target, s->journal, &s->in, s->held != NULL, s->table, s->stale, NULL, NULL, error)) return -1;
+    s->rebuilt_s = ss_clock_s();
+    s->stale = false;
+    return 0;
+}
+
+static int continue_journal(ss_store *s, const ss_provenance *p, ss_error *error)
+{
+    uint64_t end = s->journal->e.end;
+    s->table->source[0] = &s->journal->e;
+    int rc = has_work(s) ? append_job(s, p, error) : 0;
+    if (rc == 0 && s->stale) rc = ss_store_refresh(s, true, error);
+    if (rc) ss_journal_cut(s->journal, end, NULL);
+    return rc;
+}
+
+static int find_rows(ss_store *s, ss_error *error)
 {
     s->row = ss_alloc(s->n_points, sizeof *s->row);
     if (!s->row) return ss_fail(error, "no memory for %zu points", s->n_points);
+    for (size_t i = 0; i < s->n_points; i++) s->row[i] = (uint32_t)ss_table_find(s->table, s->ids + i * SS_ID_RAW);
+    return 0;
+}
+
+/* All that happens on the disk, in an order in which a kill at any time loses nothing. What fails here leaves no trace. */
+static int write_opening(ss_store *s, const ss_provenance *p, ss_error *error)
+{
+    size_t folders = ss_folder_missing(s->path);
+    bool anew = s->in.use == SS_USE_NOTHING || s->in.journal.state == SS_TORN || ss_journal_lacks(&s->in);
+    s->table = s->in.table;
+    s->in.table = NULL;
+    s->stale = !s->in.file_is_current || has_work(s);
+    int rc = ss_folder_make(s->path, error);
+    if (rc == 0) rc = anew ? write_journal(s, p, error) || replace_journal(s, error) : continue_journal(s, p, error);
+    if (rc == 0) rc = find_rows(s, error);
+    if (rc == 0) rc = ss_journal_guard(s->journal, error);
+    if (rc) ss_folder_unmake(s->path, folders);
+    if (rc == 0) ss_journal_note(s->journal);
+    ss_journal_close(s->held);
+    s->held = NULL;
+    return rc ? -1 : 0;
+}
+
+/* Points that were begun and whose checkpoints lie beside results of another name would begin anew without a word. */
+static void tell_astray(const ss_store *s)
+{
+    char name[SS_ID_BYTES + sizeof SS_CHECKPOINT_SUFFIX], folder[SS_PATH_BYTES];
+    if (s->in.checkpoints != SS_ABSENT) return;
     for (size_t i = 0; i < s->n_points; i++) {
-        int64_t row = ss_table_find(s->table, ids + i * SS_ID_RAW);
-        if (row < 0) return ss_fail(error, "point %zu has no row", i);
-        s->row[i] = (uint32_t)row;
+        const ss_row *row = &s->table->row[s->row[i]];
+        if (row->starts == 0 || ss_row_is_finished(row)) continue;
+        ss_id_format(row->id, name);
+        strcat(name, SS_CHECKPOINT_SUFFIX);
+        if (ss_place_astray(s->path, ".checkpoints", name, folder) == 0)
+            ss_log(SS_LOG_WARNING, "%s: has no checkpoints in %s, but there are some of its points in %s: to go on from them, stop, rename "
+                   "that folder, and run again", s->path, s->in.checkpoints_path, folder);
+        return;                   /* one point tells; to look for all would take as many looks into every folder */
     }
-    return 0;
-}
-
-static int cut_torn(ss_store *s, const ss_replay *replay, ss_error *error)
-{
-    if (!replay->torn_bytes) return 0;
-    ss_log(SS_LOG_WARNING, "%s: the last %llu bytes are no whole entry (its writer was killed) and are cut",
-           s->journal->path, (unsigned long long)replay->torn_bytes);
-    return ss_journal_cut(s->journal, replay->end, error);
-}
-
-/* The journal is the truth, but only as long as it has its end: what just the file still holds is not computed again. */
-static int take_over(ss_store *s, size_t n_lacking, ss_error *error)
-{
-    bool all = s->table->n_sessions == 0;
-    if (ss_import(s->path, s->table, s->journal, error)) return ss_resume_fail_lost(s->journal->path, n_lacking, error);
-    ss_log(SS_LOG_WARNING, "%s: had lost %s; %zu rows were taken over from %s", s->journal->path,
-           all ? "all that it held" : "its end", n_lacking, s->path);
-    return 0;
-}
-
-/* All that happens on the disk, in an order in which a kill at any time loses nothing. */
-static int write_opening(ss_store *s, const ss_resume *resume, const ss_replay *replay, size_t n_lacking, bool exists,
-                         bool *begun, ss_error *error)
-{
-    *begun = *begun || n_lacking > 0;
-    if (n_lacking && (cut_torn(s, replay, error) || take_over(s, n_lacking, error))) return -1;
-    if (ss_resume_check(resume, s->journal, error)) return -1;
-    *begun = true;
-    if (!n_lacking && cut_torn(s, replay, error)) return -1;
-    if (append_job(s, resume->provenance, resume->ids, error) || find_rows(s, resume->ids, error)) return -1;
-    if (!exists && ss_journal_publish(s->journal, false, error)) return -1;
-    s->stale = true;
-    return ss_store_refresh(s, true, error);
-}
-
-static int open_checked(ss_store *s, const ss_provenance *p, const unsigned char *ids, ss_error *error)
-{
-    char journal_path[SS_PATH_BYTES];
-    ss_replay replay = {0};
-    ss_journal_mark mark;
-    size_t n_lacking = 0;
-    const ss_resume resume = {s->table, s->path, s->job, s->grid, p, ids};
-    if (ss_resume_check_weights(s->path, s->job, error) || ss_journal_path(s->path, journal_path, error)) return -1;
-    bool exists = access(journal_path, F_OK) == 0, empty = exists && !ss_journal_exists(journal_path), begun = empty;
-    int rc = exists ? open_existing(s, journal_path, empty, &replay, &n_lacking, error) : open_new(s, journal_path, error);
-    if (rc == 0) rc = ss_journal_remember(s->journal, exists ? replay.end : s->journal->end, &mark, error);
-    if (empty && s->journal && rc) ss_journal_cut(s->journal, 0, NULL);
-    if (rc) return -1;
-    if (empty) mark.whole = 0;
-    rc = write_opening(s, &resume, &replay, n_lacking, exists, &begun, error);
-    if (rc && exists && begun) ss_journal_restore(s->journal, &mark); /* refused: as if nothing had been */
-    if (rc && !exists && strcmp(s->journal->path, journal_path) == 0) unlink(journal_path); /* published by us just now */
-    ss_journal_forget(&mark);
-    if (rc == 0) ss_lock_note(s->journal);
-    return rc;
-}
-
-/* Identities first: the check needs them. */
-static int open_identified(ss_store *s, const ss_provenance *p, ss_error *error)
-{
-    unsigned char *ids = ss_alloc(s->n_points, SS_ID_RAW);
-    if (!ids) return ss_fail(error, "no memory for %zu points", s->n_points);
-    int rc = ss_resume_identify(s->grid, p, ids, error) || open_checked(s, p, ids, error) ? -1 : 0;
-    ss_free(ids);
-    return rc;
-}
-
-static void store_free(ss_store *s)
-{
-    ss_table_destroy(s->table);
-    ss_journal_close(s->journal);
-    ss_rescue_finish(&s->rescue);
-    ss_free(s->row);
-    ss_free(s);
 }
 
 ss_store *ss_store_open(const char *path, const ss_job *job, const ss_grid *grid, const ss_provenance *provenance,
                         ss_error *error)
 {
-    ss_store *s = ss_alloc(1, sizeof *s);
-    if (!s) {
-        ss_fail(error, "%s: no memory", path);
-        return NULL;
-    }
-    s->job = job;
-    s->grid = grid;
-    s->n_points = ss_grid_count(grid);
-    s->n_keys = ss_job_axis_keys(job, s->key, error);
-    for (int k = 0; k < s->n_keys; k++) s->axis[k] = s->key[k]->name;
-    s->table = ss_table_create(error);
-    if (s->n_keys >= 0 && s->table && ss_results_resolve(path, s->path, error) == 0 &&
-        ss_place_check(path, s->path, error) == 0 && open_identified(s, provenance, error) == 0) {
+    ss_error held = {{0}};
+    ss_store *s = create(path, job, grid, provenance, error);
+    if (!s) return NULL;
+    char journal_path[SS_PATH_BYTES], weights[SS_PATH_BYTES + 1];
+    int rc = ss_journal_path(s->path, journal_path, error);
+    bool there = rc == 0 && access(journal_path, F_OK) == 0;
+    if (there) s->journal = ss_journal_open(journal_path, &held); /* with the lock, nothing changes while it is looked at */
+    if (rc == 0) rc = ss_inspect(s->path, &s->in, error) || check(s, path, provenance, error) ? -1 : 0;
+    if (rc == 0 && there && !s->journal) rc = ss_fail(error, "%s", held.text);
+    if (rc == 0) rc = write_opening(s, provenance, error);
+    if (rc == 0) {
+        tell_astray(s);
         ss_checkpoints_tidy(s->path, s->table, true);
+        ss_file_remove_temporaries(s->path);
+        ss_file_remove_temporaries(journal_path);
+        snprintf(weights, sizeof weights, "%s/", s->in.weights_path);
+        ss_file_remove_temporaries(weights);
+        ss_inspection_finish(&s->in);
         return s;
     }
     store_free(s);
@@ -291,18 +343,83 @@ int64_t ss_store_attempts(const ss_store *store, size_t point)
     return store->table->row[store->row[point]].starts;
 }
 
-static int guard(ss_store *s, ss_error *error)
+/* " path", as the shell reads it as one word and the program as no option. */
+static void add_word(char *out, size_t out_bytes, const char *path)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+=:@%,-";
+    size_t n = strlen(out);
+    bool quote = path[strspn(path, plain)] != '\0';
+    if (n + 8 >= out_bytes) return;
+    n += (size_t)snprintf(out + n, out_bytes - n, " %s%s", quote ? "'" : "", path[0] == '-' ? "./" : "");
+    for (; *path && n + 8 < out_bytes; path++) {
+        bool apostrophe = *path == '\'';
+        if (apostrophe) n += (size_t)snprintf(out + n, out_bytes - n, "'\\''");
+        else out[n++] = *path;
+    }
+    snprintf(out + n, out_bytes - n, "%s", quote ? "'" : "");
+}
+
+/* What happened, and the command that joins what the results file lacks to it. */
+static int tell_lost(const ss_store *s, ss_error *error)
+{
+    char command[SS_ERROR_BYTES], path[SS_PATH_BYTES];
+    size_t n = strlen(s->path), stem = n > 3 && strcmp(s->path + n - 3, ".h5") == 0 ? n - 3 : n;
+    snprintf(path, sizeof path, "%.*s.new.h5", (int)stem, s->path);
+    snprintf(command, sizeof command, "sharpsweep merge");
+    add_word(command, sizeof command, path);
+    add_word(command, sizeof command, s->path);
+    snprintf(path, sizeof path, "%.*s", (int)(strlen(s->journal->e.path) - strlen(".journal")), s->journal->e.path);
+    if (strcmp(path, s->path) == 0) return ss_fail(error, "%s; what this run has finished stands in it", s->lost.text);
+    add_word(command, sizeof command, path);
+    return ss_fail(error, "%s; the results file lacks %zu finished points of this run: when no other writes it any more, `%s` "
+                   "joins them", s->lost.text, s->n_recent, command);
+}
+
+/* The journal is not ours alone any more, as s->lost says: the run goes over to a copy, in which its last points end. */
+static int lose(ss_store *s, ss_error *error)
 {
     ss_error why = {{0}};
+    struct stat st;
+    bool written = stat(s->journal->e.path, &st) == 0 && (uint64_t)st.st_size >= s->journal->e.end &&
+                   ss_lock_borrow(s->journal->e.path) == s->journal->e.fd; /* all of ours is in it, beside what is not */
+    if (written || ss_journal_escape(s->journal, s->path, &s->recent, &why) == 0) return tell_lost(s, error);
+    return ss_fail(error, "%s; %zu finished points that the results file lacks cannot be saved: %s", s->lost.text, s->n_recent,
+                   why.text);
+}
+
+static int guard(ss_store *s, ss_error *error)
+{
     s->guarded_s = ss_clock_s();
-    if (s->rescue.why.text[0]) return ss_rescue_tell(&s->rescue, error);
-    if (ss_lock_guard(s->journal, &why) == 0) return 0;
-    return ss_rescue_make(&s->rescue, s->path, s->table, s->journal, &why, error);
+    if (s->lost.text[0]) return tell_lost(s, error);
+    return ss_journal_guard(s->journal, &s->lost) ? lose(s, error) : 0;
 }
 
 int ss_store_guard(ss_store *store, ss_error *error)
 {
     return ss_clock_s() - store->guarded_s < GUARD_PAUSE_S ? 0 : guard(store, error);
+}
+
+/* Appends an entry and applies it to the index. */
+static int append(ss_store *s, ss_entry_kind kind, const ss_bytes *payload, bool sync, ss_error *error)
+{
+    ss_bytes framed = {0};
+    ss_entry entry = {kind, (uint32_t)payload->n, s->journal->e.end, 0, payload->p};
+    ss_entry_frame(&framed, kind, payload->p, payload->n);
+    framed.failed |= payload->failed;
+    ss_error why = {{0}};
+    int rc = ss_journal_append(s->journal, &framed, sync, &why);
+    if (rc != -1 && kind == SS_ENTRY_DONE) ss_bytes_raw(&s->recent, framed.p, framed.n);
+    if (rc == SS_JOURNAL_LOST) {
+        s->lost = why;
+        s->n_recent += kind == SS_ENTRY_DONE;
+        rc = lose(s, error);
+    } else if (rc) {
+        ss_fail(error, "%s", why.text);
+    } else {
+        rc = ss_table_apply(s->table, &entry, error) ? -1 : 0;
+    }
+    ss_bytes_finish(&framed);
+    return rc;
 }
 
 int ss_store_start(ss_store *store, size_t point, int worker, ss_error *error)
@@ -312,7 +429,7 @@ int ss_store_start(ss_store *store, size_t point, int worker, ss_error *error)
     ss_bytes payload = {0};
     memcpy(e.id, store->table->row[store->row[point]].id, SS_ID_RAW);
     ss_start_entry_encode(&e, &payload);
-    int rc = ss_table_append(store->table, store->journal, SS_ENTRY_START, &payload, false, error);
+    int rc = append(store, SS_ENTRY_START, &payload, false, error);
     ss_bytes_finish(&payload);
     return rc;
 }
@@ -324,22 +441,18 @@ int ss_store_keep(ss_store *store, size_t point, const ss_record *record, ss_err
     const char *value[SS_MAX_JOB_KEYS];
     ss_bytes payload = {0};
     const ss_table *t = store->table;
-    bool finished = record->status != SS_PENDING && record->status != SS_FAILED, lost = guard(store, error) != 0;
+    bool lost = guard(store, NULL) != 0;
     ss_grid_settings(store->grid, point, &settings);
     axis_texts(store, &settings, buffer, value);
     int rc = ss_done_entry_encode(t->session[t->n_sessions - 1]->number, t->row[store->row[point]].id,
-                                  (uint32_t)store->n_keys, store->axis, value, record, &payload, lost ? NULL : error);
-    if (rc == 0 && lost) {
-        ss_rescue_late(&store->rescue, &payload, finished);
-        rc = ss_rescue_tell(&store->rescue, error);
-    } else if (rc == 0) {
-        rc = ss_table_append(store->table, store->journal, SS_ENTRY_DONE, &payload, true, error);
-        if (rc == 0) ss_rescue_keep(&store->rescue, &payload, finished);
-    }
+                                  (uint32_t)store->n_keys, store->axis, value, record, &payload, error);
+    if (rc == 0) rc = append(store, SS_ENTRY_DONE, &payload, true, error);
     ss_bytes_finish(&payload);
     if (rc) return rc;
-    store->stale = true;
     const ss_row *row = &t->row[store->row[point]];
+    store->n_recent += ss_row_is_finished(row);
+    if (lost) return tell_lost(store, error);
+    store->stale = true;
     if (ss_row_is_finished(row)) ss_checkpoint_drop(store->path, row->id); /* the record is safe now */
     return 0;
 }
@@ -352,12 +465,16 @@ int ss_store_refresh(ss_store *store, bool now, ss_error *error)
     bool due = now || (store->stale && begin_s - store->rebuilt_s >= pause_s);
     if (due ? guard(store, error) : ss_store_guard(store, error)) return -1;
     if (!due) return 0;
-    int rc = ss_results_write(store->path, store->table, store->journal, error);
+    ss_results_head head = {.journal_bytes = store->journal->e.end};
+    memcpy(head.uuid, store->journal->uuid, sizeof head.uuid);
+    int rc = ss_results_replace(&store->target, store->table, &head, NULL, NULL, error);
     store->rebuilt_s = ss_clock_s();
     store->rebuild_s = store->rebuilt_s - begin_s;
-    if (rc == 0) store->stale = false;
-    if (rc == 0) ss_rescue_rebuilt(&store->rescue);
-    return rc;
+    if (rc) return rc;
+    store->stale = false;
+    store->recent.n = store->job_bytes;
+    store->n_recent = 0;
+    return 0;
 }
 
 /* A row's settings on top of the job's; -1: a value that this program does not read. */
@@ -384,7 +501,7 @@ int ss_store_sample(ss_store *store, size_t most, void (*take)(void *ctx, const 
         ss_settings settings;
         ss_record record;
         if (!ss_row_is_finished(row) || seen++ % step || row_settings(store, row, &settings)) continue;
-        if (ss_table_record(store->table, store->journal, row, &record, error)) return -1;
+        if (ss_table_record(store->table, row, &record, error)) return -1;
         take(ctx, &settings, &record);
         ss_record_finish(&record);
     }
@@ -401,11 +518,19 @@ int ss_store_weights_path(const ss_store *store, size_t point, char *out, size_t
     return used < 0 || (size_t)used >= out_bytes - (size_t)n ? -1 : 0;
 }
 
+int ss_store_weights_astray(const ss_store *store, size_t point, char *out, size_t out_bytes)
+{
+    char name[SS_ID_BYTES + 4], folder[SS_PATH_BYTES];
+    ss_id_format(store->table->row[store->row[point]].id, name);
+    strcat(name, ".h5");
+    return ss_place_astray(store->path, ".weights", name, folder) || strlen(folder) >= out_bytes ? -1 : (strcpy(out, folder), 0);
+}
+
 int ss_store_close(ss_store *store, ss_error *error)
 {
     if (!store) return 0;
     int rc = store->stale ? ss_store_refresh(store, true, error) : 0;
-    if (!store->rescue.why.text[0]) /* else they are another run's */
+    if (!store->lost.text[0]) /* else they are another run's */
         ss_checkpoints_tidy(store->path, store->table, false); /* a worker that could not be waited for may be writing yet */
     store_free(store);
     return rc;

@@ -11,7 +11,7 @@ ss_table *ss_table_create(ss_error *error)
     return t;
 }
 
-static void session_destroy(ss_session *s)
+void ss_session_destroy(ss_session *s)
 {
     if (!s) return;
     ss_free((void *)s->axis);
@@ -24,7 +24,7 @@ static void session_destroy(ss_session *s)
 void ss_table_destroy(ss_table *t)
 {
     if (!t) return;
-    for (uint32_t i = 0; i < t->n_sessions; i++) session_destroy(t->session[i]);
+    for (uint32_t i = 0; i < t->n_sessions; i++) ss_session_destroy(t->session[i]);
     ss_free(t->session);
     ss_free(t->row);
     ss_free(t->slot);
@@ -88,8 +88,7 @@ static int add_values(ss_session *s, const uint32_t *word)
     return 0;
 }
 
-/* The row of this identity, made where there is none, governed by the session with these values from now on. */
-static ss_row *govern(ss_table *t, const unsigned char *id, uint32_t session, const uint32_t *word, ss_error *error)
+ss_row *ss_table_govern(ss_table *t, const unsigned char *id, uint32_t session, const uint32_t *word, ss_error *error)
 {
     int64_t at = ss_table_find(t, id);
     if (at >= 0 && t->row[at].session == session) return &t->row[at];
@@ -109,6 +108,9 @@ static ss_row *govern(ss_table *t, const unsigned char *id, uint32_t session, co
         t->row[at] = (ss_row){0};
         memcpy(t->row[at].id, id, SS_ID_RAW);
     }
+    else
+        t->session[t->row[at].session]->n_governed--;
+    s->n_governed++;
     t->row[at].session = session;
     t->row[at].value = (uint32_t)(s->n_values - 1);
     return &t->row[at];
@@ -158,225 +160,7 @@ const char *ss_table_value(const ss_table *t, const ss_row *row, const char *nam
     return t->words.text[s->value[(size_t)row->value * s->n_axes + (size_t)a]];
 }
 
-/* ---- the JOB entry ---------------------------------------------------------------------------------------------- */
-
-static const char *keep_text(ss_table *t, ss_view *v)
-{
-    size_t n;
-    const char *text = ss_view_text(v, &n);
-    uint32_t word = ss_words_add(&t->words, text, n);
-    return word == SS_NO_WORD ? NULL : t->words.text[word];
-}
-
-static int bad_job(ss_session *s, ss_error *error)
-{
-    session_destroy(s);
-    ss_fail(error, "a JOB entry does not decode");
-    return 1;
-}
-
-static int decode_session(ss_table *t, ss_view *v, ss_session *s)
-{
-    s->number = ss_view_u32(v);
-    uint32_t n_info = ss_view_u32(v);
-    if (v->bad || n_info < SS_INFO_KERNELS || n_info > 256 || s->number == 0) return 1;
-    s->info[SS_INFO_KERNELS] = ""; /* older journals end before it */
-    for (uint32_t i = 0; i < n_info; i++) {
-        const char *text = keep_text(t, v);
-        if (!text) return -1;
-        if (i < SS_N_INFO) s->info[i] = text;
-    }
-    s->n_axes = ss_view_u32(v);
-    if (v->bad || s->n_axes > SS_MAX_FILE_AXES) return 1;
-    s->axis = ss_alloc(s->n_axes, sizeof *s->axis);
-    if (!s->axis) return -1;
-    for (uint32_t a = 0; a < s->n_axes; a++)
-        if (!(s->axis[a] = keep_text(t, v))) return -1;
-    s->n_settings = ss_view_u32(v);
-    if (v->bad || s->n_settings > SS_MAX_SETTINGS) return 1;
-    s->setting = ss_alloc(s->n_settings, sizeof *s->setting);
-    s->text = ss_alloc(s->n_settings, sizeof *s->text);
-    if (!s->setting || !s->text) return -1;
-    for (uint32_t i = 0; i < s->n_settings; i++)
-        if (!(s->setting[i] = keep_text(t, v)) || !(s->text[i] = keep_text(t, v))) return -1;
-    return v->bad ? 1 : 0;
-}
-
-/* Numbers of the entry's own dictionary become numbers of the table's. 0, 1 nonsense, -1 memory. */
-static int decode_words(ss_table *t, ss_view *v, uint32_t **map, uint32_t *n)
-{
-    *map = NULL;
-    *n = ss_view_u32(v);
-    if (v->bad || *n > ss_view_left(v) / 4) return 1;
-    *map = ss_alloc(*n, sizeof **map);
-    if (!*map) return -1;
-    for (uint32_t i = 0; i < *n; i++) {
-        size_t length;
-        const char *text = ss_view_text(v, &length);
-        if (v->bad) return 1;
-        (*map)[i] = ss_words_add(&t->words, text, length);
-        if ((*map)[i] == SS_NO_WORD) return -1;
-    }
-    return 0;
-}
-
-/* The file's axes: the newest job's in its order, then those that only older jobs had. */
-static int collect_axes(ss_table *t)
-{
-    uint32_t n = 0;
-    for (uint32_t i = t->n_sessions; i-- > 0;)
-        for (uint32_t a = 0; a < t->session[i]->n_axes; a++) {
-            uint32_t k = 0;
-            while (k < n && strcmp(t->axis[k], t->session[i]->axis[a]) != 0) k++;
-            if (k < n) continue;
-            if (n == SS_MAX_FILE_AXES) return -1;
-            t->axis[n++] = t->session[i]->axis[a];
-        }
-    t->n_axes = n;
-    return 0;
-}
-
-static int add_points(ss_table *t, ss_view *v, uint32_t session, const uint32_t *map, uint32_t n_words, ss_error *error)
-{
-    uint32_t word[SS_MAX_FILE_AXES], n_axes = t->session[session]->n_axes;
-    while (ss_view_left(v)) {
-        const unsigned char *id = ss_view_raw(v, SS_ID_RAW);
-        for (uint32_t a = 0; a < n_axes; a++) {
-            uint32_t i = ss_view_u32(v);
-            word[a] = map[i < n_words ? i : 0];
-        }
-        if (ss_table_find(t, id) < 0 && !govern(t, id, session, word, error)) return -1;
-    }
-    return 0;
-}
-
-static int check_points(ss_view v, uint32_t n_axes, uint32_t n_words)
-{
-    uint64_t n = ss_view_u64(&v), bytes = SS_ID_RAW + 4 * (uint64_t)n_axes;
-    if (v.bad || n != ss_view_left(&v) / bytes || n * bytes != ss_view_left(&v)) return -1;
-    for (uint64_t i = 0; i < n; i++) {
-        ss_view_raw(&v, SS_ID_RAW);
-        for (uint32_t a = 0; a < n_axes; a++)
-            if (ss_view_u32(&v) >= n_words) return -1;
-    }
-    return 0;
-}
-
-static int apply_job(ss_table *t, const ss_entry *entry, ss_error *error)
-{
-    ss_view v = {entry->payload, entry->payload + entry->n, false};
-    uint32_t *map = NULL, n_words;
-    ss_session *s = ss_alloc(1, sizeof *s);
-    if (!s) return no_memory(error);
-    int rc = decode_session(t, &v, s);
-    if (rc == 0) rc = decode_words(t, &v, &map, &n_words);
-    if (rc == 0 && check_points(v, s->n_axes, n_words)) rc = 1;
-    ss_session **session = rc ? NULL : ss_realloc(t->session, t->n_sessions, t->n_sessions + 1u, sizeof *session);
-    if (rc == 0 && !session) rc = -1;
-    if (rc) {
-        ss_free(map);
-        if (rc > 0) return bad_job(s, error);
-        session_destroy(s);
-        return no_memory(error);
-    }
-    t->session = session;
-    t->session[t->n_sessions++] = s;
-    if (collect_axes(t)) {
-        t->n_sessions--;
-        collect_axes(t);
-        ss_free(map);
-        return bad_job(s, error);
-    }
-    ss_view_u64(&v);
-    rc = add_points(t, &v, t->n_sessions - 1, map, n_words, error);
-    ss_free(map);
-    return rc;
-}
-
-/* ---- START and DONE --------------------------------------------------------------------------------------------- */
-
-static int apply_start(ss_table *t, const ss_entry *entry, ss_error *error)
-{
-    ss_start_entry e;
-    int64_t at = -1;
-    if (ss_start_entry_decode(entry->payload, entry->n, &e) == 0) at = ss_table_find(t, e.id);
-    if (at < 0) {
-        ss_fail(error, "a START entry does not decode or names a point that no JOB entry lists");
-        return 1;
-    }
-    ss_row *row = &t->row[at];
-    row->starts = row->starts > UINT32_MAX - e.count ? UINT32_MAX : row->starts + e.count;
-    row->started_in = t->n_sessions;
-    row->started_at = e.time > UINT32_MAX ? 0 : (uint32_t)e.time;
-    row->worker = e.worker;
-    return 0;
-}
-
-/* Word numbers of a DONE entry's axis values in the order of the session's axes. */
-static int done_values(ss_table *t, const ss_session *s, const ss_done_entry *e, uint32_t *word, ss_error *error)
-{
-    for (uint32_t a = 0; a < s->n_axes; a++) {
-        size_t name_n = strlen(s->axis[a]);
-        uint32_t i = 0;
-        while (i < e->n_axes && !(e->axis_n[i] > name_n && e->axis[i][name_n] == '=' &&
-                                  memcmp(e->axis[i], s->axis[a], name_n) == 0)) i++;
-        if (i == e->n_axes) {
-            ss_fail(error, "a DONE entry has no value of %s", s->axis[a]);
-            return 1;
-        }
-        word[a] = ss_words_add(&t->words, e->axis[i] + name_n + 1, e->axis_n[i] - name_n - 1);
-        if (word[a] == SS_NO_WORD) return no_memory(error);
-    }
-    return 0;
-}
-
-static int apply_done(ss_table *t, const ss_entry *entry, ss_error *error)
-{
-    ss_done_entry e;
-    uint32_t word[SS_MAX_FILE_AXES];
-    if (ss_done_entry_decode(entry->payload, entry->n, &e)) {
-        ss_fail(error, "a DONE entry does not decode");
-        return 1;
-    }
-    uint32_t session = t->n_sessions;
-    while (session > 0 && t->session[session - 1]->number != e.job) session--;
-    if (session == 0) {
-        ss_fail(error, "a DONE entry belongs to JOB entry %u, which is missing", e.job);
-        return 1;
-    }
-    session--;
-    int rc = done_values(t, t->session[session], &e, word, error);
-    if (rc) return rc;
-    ss_row *row = govern(t, e.id, session, word, error);
-    if (!row) return -1;
-    row->offset = entry->offset;
-    row->status = e.status;
-    row->n_history = e.n_history;
-    row->n_track = e.n_track;
-    row->n_eigenvalues = e.n_eigenvalues;
-    row->started_in = 0;
-    return 0;
-}
-
-int ss_table_apply(ss_table *t, const ss_entry *entry, ss_error *error)
-{
-    switch (entry->kind) {
-    case SS_ENTRY_JOB: return apply_job(t, entry, error);
-    case SS_ENTRY_START: return apply_start(t, entry, error);
-    case SS_ENTRY_DONE: return apply_done(t, entry, error);
-    default:
-        ss_fail(error, "an entry of unknown kind %u", entry->kind);
-        return 1;
-    }
-}
-
-int ss_table_append(ss_table *t, ss_journal *j, ss_entry_kind kind, const ss_bytes *payload, bool sync, ss_error *error)
-{
-    ss_entry entry = {kind, (uint32_t)payload->n, j->end, 0, payload->p};
-    if (ss_journal_append(j, kind, payload, sync, error)) return -1;
-    entry.next = j->end;
-    return ss_table_apply(t, &entry, error) ? -1 : 0;
-}
+/* ---- records ---------------------------------------------------------------------------------------------------- */
 
 /* The results file keeps spectra only of points that were to have one (frame.c), and so does everything else. */
 static void drop_unasked_spectrum(const ss_table *t, const ss_row *row, ss_record *record)
@@ -385,20 +169,21 @@ static void drop_unasked_spectrum(const ss_table *t, const ss_row *row, ss_recor
     if (!probes || strcmp(probes, "0") == 0) record->spectrum.n_rows = 0;
 }
 
-int ss_table_record(const ss_table *t, ss_journal *j, const ss_row *row, ss_record *record, ss_error *error)
+int ss_table_record(const ss_table *t, const ss_row *row, ss_record *record, ss_error *error)
 {
     ss_entry entry;
     ss_done_entry done;
     ss_record_init(record);
     if (row->offset == 0) return 0;
-    int rc = ss_journal_read(j, row->offset, &entry, error);
+    ss_entries *e = t->source[row->source];
+    int rc = ss_entries_read(e, row->offset, &entry, error);
     if (rc < 0) return -1;
     if (rc != 1 || entry.kind != SS_ENTRY_DONE || ss_done_entry_decode(entry.payload, entry.n, &done) ||
         memcmp(done.id, row->id, SS_ID_RAW) != 0)
-        return ss_fail(error, "%s: the entry at byte %llu has changed since it was read; run `sharpsweep verify`", j->path,
+        return ss_fail(error, "%s: the entry at byte %llu has changed since it was read; run `sharpsweep verify`", e->path,
                        (unsigned long long)row->offset);
-    if (ss_record_decode(done.record, done.record_n, record, error))
-        return ss_fail_in(error, "%s: the record at byte %llu", j->path, (unsigned long long)row->offset);
+    if (ss_record_decode(done.record, done.record_n, record, error) || ss_record_contradicts(&done, record, error))
+        return ss_fail_in(error, "%s: the record at byte %llu", e->path, (unsigned long long)row->offset);
     drop_unasked_spectrum(t, row, record);
     return 0;
 }

@@ -1,8 +1,10 @@
 /* weights.c - a network's tensors as PyTorch names and shapes them: one dataset per tensor, dots in names and all. */
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "h5.h"
 #include "sharpsweep/store.h"
@@ -45,8 +47,6 @@ int ss_weights_write(const char *path, size_t n, const ss_tensor *tensor, ss_err
     return rc ? ss_fail_in(error, "%s", path) : 0;
 }
 
-enum { MOST_NUMBER_BYTES = 16 }; /* quadruple precision */
-
 /* ---- reading: the file may come from anywhere ------------------------------------------------------------------- */
 
 static void shape_text(int n_dims, const hsize_t *dim, char *out, size_t bytes)
@@ -67,11 +67,6 @@ static int check_shape(hid_t set, const ss_tensor *t, ss_error *error)
     H5_TRY(space = H5Dget_space(set));
     if (H5Tget_class(type) != H5T_FLOAT) {
         ss_fail(error, "tensor %s: is not of a floating-point type", t->name);
-        goto done;
-    }
-    size_t size = H5Tget_size(type);
-    if (size == 0 || size > MOST_NUMBER_BYTES) { /* a damaged one makes HDF5 convert in gigabytes */
-        ss_fail(error, "tensor %s: has numbers of %zu bytes, at most %d are expected", t->name, size, MOST_NUMBER_BYTES);
         goto done;
     }
     int n_dims = H5Sget_simple_extent_dims(space, dim, NULL);
@@ -96,16 +91,11 @@ static int read_tensor(hid_t file, ss_tensor *t, ss_error *error)
 {
     int rc = -1;
     hid_t set = -1;
-    H5O_info_t info;
-    htri_t there = H5Lexists(file, t->name, H5P_DEFAULT);
-    if (there <= 0) return ss_fail(error, "tensor %s: is missing", t->name);
-    H5_TRY(H5Oget_info_by_name(file, t->name, &info, H5P_DEFAULT));
-    if (info.type != H5O_TYPE_DATASET) return ss_fail(error, "tensor %s: is not a dataset", t->name);
-    H5_TRY(set = H5Dopen2(file, t->name, H5P_DEFAULT));
+    if (ss_h5_open_member(file, t->name, H5I_DATASET, &set, error)) return -1;
+    if (set < 0) return ss_fail(error, "tensor %s: is missing", t->name);
     if (check_shape(set, t, error)) goto done;
-    /* An allocation of zero bytes is what a cut or hollow file has: fill values are no weights. */
-    if (H5Dget_storage_size(set) == 0) {
-        ss_fail(error, "tensor %s: holds no data", t->name);
+    if (ss_h5_check_bytes(set, error)) {
+        ss_fail_in(error, "tensor %s", t->name);
         goto done;
     }
     H5_TRY(H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, t->value));
@@ -139,7 +129,7 @@ static herr_t find_extra(hid_t file, const char *name, const H5L_info_t *info, v
     return 1;
 }
 
-int ss_weights_read(const char *path, size_t n, ss_tensor *tensor, ss_error *error)
+static int read_tensors(const char *path, size_t n, ss_tensor *tensor, ss_error *error)
 {
     int rc = -1;
     hid_t file = -1;
@@ -157,4 +147,22 @@ int ss_weights_read(const char *path, size_t n, ss_tensor *tensor, ss_error *err
 done:
     if (file >= 0) H5Fclose(file);
     return rc ? ss_fail_in(error, "%s", path) : 0;
+}
+
+typedef struct reading { const char *path; size_t n; ss_tensor *tensor; } reading;
+
+static void read_there(void *ctx)
+{
+    const reading *r = ctx;
+    read_tensors(r->path, r->n, r->tensor, NULL);
+}
+
+int ss_weights_read(const char *path, size_t n, ss_tensor *tensor, ss_error *error)
+{
+    reading r = {path, n, tensor};
+    uint64_t n_bytes = 0;
+    int fd = ss_file_open(path, O_RDONLY, &n_bytes, error);
+    if (fd < 0) return -1;
+    close(fd);
+    return ss_h5_survives(path, n_bytes, read_there, &r, error) ? -1 : read_tensors(path, n, tensor, error);
 }

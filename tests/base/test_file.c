@@ -69,7 +69,8 @@ static void keeps_under_a_free_name(void)
     begin();
     CU_ASSERT(ss_file_replace(path, "1", 1, &error) == 0 && ss_file_keep(path, one, &error) == 0);
     CU_ASSERT(ss_file_replace(path, "2", 1, &error) == 0 && ss_file_keep(path, two, &error) == 0);
-    CU_ASSERT(strcmp(one, two) != 0 && holds(one, "1") && holds(two, "2") && n_names() == 2);
+    CU_ASSERT(strcmp(one, two) != 0 && holds(one, "1") && holds(two, "2") && holds(path, "2") && n_names() == 3);
+    CU_ASSERT(unlink(path) == 0);
     CU_ASSERT(ss_file_keep(path, one, &error) == -1 && strstr(error.text, "No such file") != NULL);
     end();
 }
@@ -106,13 +107,18 @@ static void removes_only_its_own_temporaries(void)
 
 static void makes_folders_or_none(void)
 {
-    char deep[256];
+    char deep[600];
     ss_error error;
     begin();
     snprintf(deep, sizeof deep, "%s/x/y/z.h5", folder);
     CU_ASSERT(ss_folder_make(deep, &error) == 0 && ss_file_replace(deep, "z", 1, &error) == 0);
-    snprintf(deep, sizeof deep, "%s/u/v/../../x/y/z.h5/w/a.h5", folder);
+    snprintf(deep, sizeof deep, "%s/u/v/%0300d/a.h5", folder, 1);
     CU_ASSERT(ss_folder_make(deep, &error) == -1 && n_names() == 1);
+    snprintf(deep, sizeof deep, "%s/x/w/v/a.h5", folder);
+    size_t from = ss_folder_missing(deep);
+    CU_ASSERT(ss_folder_make(deep, &error) == 0 && ss_folder_missing(deep) == 0);
+    ss_folder_unmake(deep, from);
+    CU_ASSERT(ss_folder_missing(deep) == from && n_names() == 1);
     end();
 }
 

@@ -1,17 +1,27 @@
 #!/bin/sh
-# shellcheck disable=SC2154,SC3044 # lib.sh sets them; complete is a function here
+# shellcheck disable=SC2086,SC2154,SC3044 # lib.sh sets them; complete is a function here
 # chaos.sh PROGRAM [FAULTS [SEED [MINUTES]]] - random faults on many short sweeps, until so many have happened (40) or so many
-# minutes have passed (60). The long version: tests/cli/chaos.sh build/sharpsweep 1000
+# minutes have passed (60). The long version: tests/cli/chaos.sh build/sharpsweep 300
 #
 #   in trials     a segfault, an abort, a loop without end (with and without signs of life), memory without end, NaN, an early
 #                 exit, a SIGSTOP: through SHARPSWEEP_FAULT, see src/app/fault.h
 #   from outside  SIGKILL of a trial, a trial server, a worker rank, rank 0, mpirun, everything; SIGSTOP of a trial, a server, a
 #                 worker; a full disk (a small tmpfs)
 #   to files      a truncated or bit-flipped journal tail, HDF5 file, checkpoint
+#   to calls      EIO, short writes, a clock that jumps, through tests/shim
+#   to commands   SIGKILL inside merge, verify --repair, report, curvature
+#   of others     umask 077, a second user who goes on with the sweep in the shared folder
 #
 # After each: nothing hangs, nobody is left, the file opens, no finished point is gone, none differs from the undisturbed run's.
 # What cannot cost more than a trial or a worker must not even show in the exit status.
+# shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/cli/faults.sh
+. "$here/faults.sh"
+# shellcheck source=tests/cli/chaos_tools.sh
+. "$here/chaos_tools.sh"
+# shellcheck source=tests/cli/chaos_commands.sh
+. "$here/chaos_commands.sh"
 have_mpirun || { echo "skipped: chaos: no mpirun here"; exit 77; }
 command -v pgrep >/dev/null || { echo "skipped: chaos: no pgrep here (package procps)"; exit 77; }
 faults=${2:-40}
@@ -30,6 +40,12 @@ else
     echo "skipped: full disks: mounting a tmpfs is not allowed here"
 fi
 sweep=$dir/disk/sweep.h5
+umask 000 # what we make, the second user may change
+chmod 777 "$dir" disk
+mkdir -m 777 tmp bin
+cp "$program" bin/sharpsweep
+have_shim && cp "$shim" bin/shim.so && shim=$dir/bin/shim.so && shims=1 || { shims=0 && echo "skipped: failing calls: no shim for this build"; }
+second_user && users=2 || { users=1 && echo "skipped: a second user: only root can become nobody (setpriv)"; }
 
 cat >job.yaml <<END
 model: {network: mlp, widths: [16], batch_norm: true}
@@ -46,89 +62,16 @@ END
 run 0 run job.yaml -o reference.h5
 results reference.h5 >expected
 sort expected >records
+sed 's/seeds: 3/seeds: 1, save_weights: true/' job.yaml >weights.yaml # for curvature
+run 0 run weights.yaml
 
-draw() { # N - sets $drawn to 0 .. N-1, from the seed; not in a subshell, which would forget the seed
-    seed=$(((seed * 1103515245 + 12345) % 2147483648))
-    drawn=$((seed / 65536 % $1))
-}
-pick() { # WORDS... - sets $picked
-    draw $#
-    shift "$drawn"
-    picked=$1
-}
-nap() { # HUNDREDTHS
-    sleep "$(($1 / 100)).$(printf %02d $(($1 % 100)))"
-}
-# ROLE - numbers of this sweep's processes: trial, server, worker, root, mpirun, any. Its results file stands on every command line.
-processes() {
-    for p in $(pgrep -f -- "-o $sweep"); do
-        name=$(cat "/proc/$p/comm" 2>/dev/null) || continue
-        rank=$(tr '\0' '\n' 2>/dev/null <"/proc/$p/environ" | sed -n 's/^OMPI_COMM_WORLD_RANK=//p')
-        case $name in
-        ss-trial) role=trial ;;
-        ss-server) role=server ;;
-        mpirun) role=mpirun ;;
-        sharpsweep*) [ "${rank:-0}" -eq 0 ] && role=root || role=worker ;;
-        *) continue ;;
-        esac
-        [ "$1" = any ] || [ "$1" = $role ] && echo "$p"
-    done
-}
-send() { # SIGNAL ROLE - to one process of that role, or to all for `any`; sets $hit
-    hit=$(processes "$2")
-    n=$(echo "$hit" | wc -l)
-    [ -n "$hit" ] || return 1
-    draw "$n"
-    [ "$2" = any ] || hit=$(echo "$hit" | sed -n "$((drawn + 1))p")
-    # shellcheck disable=SC2086
-    kill -s "$1" $hit 2>/dev/null || [ "$2" = any ] # of all, some may just have gone by themselves
-}
-happened() { # NAME
-    n_faults=$((n_faults + 1))
-    echo "$1" >>tally
-}
-# What the file and its journal say now, against the undisturbed run and what they said before.
-look() { # AFTER
-    [ -e "$sweep" ] || return 0
-    cp err last.err 2>/dev/null
-    run 0 show "$sweep" --csv
-    : >out
-    cp last.err err
-    results "$sweep" | grep -v ',pending,\|,failed,' | sort >now
-    check "a record is not the undisturbed run's after $1" test -z "$(comm -23 now records)"
-    [ ! -e before ] || check "a finished point is gone after $1" test -z "$(comm -23 before now)"
-    mv now before
-}
-# Waits for the job, but not for ever.
-await() { # AFTER
-    waited=0
-    while kill -0 "$job" 2>/dev/null && [ "$waited" -lt 900 ]; do
-        sleep 0.1
-        waited=$((waited + 1))
-    done
-    if kill -0 "$job" 2>/dev/null; then
-        fail "it hangs after $1"
-        kill -9 "$job"
-    fi
-    wait "$job"
-    status=$?
-    waited=0
-    while [ -n "$(processes any)" ]; do
-        sleep 0.1
-        waited=$((waited + 1))
-        [ $waited -ge 150 ] || continue
-        # Ranks whose mpirun died while they were in MPI_Init wait for it, until their alarm rings; whatever else is left, is wrong.
-        case $1 in *mpirun* | *everything*) orphans=$((orphans + 1)) ;; *) fail "processes are left after $1: $(processes any)" ;; esac
-        # shellcheck disable=SC2046
-        kill -9 $(processes any) 2>/dev/null
-    done
-}
-start() { # alone | plain | recovery - the sweep, or goes on with it, in the background
+start() { # alone | other | plain | recovery - the sweep, or goes on with it, in the background, under the shim as bewitch has it
     : >err # or it is the last run that is looked at while this one begins
     case $1 in
-    alone) "$program" run job.yaml -o "$sweep" >out 2>err & ;;
-    plain) sh "$mpirun_sh" 3 "$program" run job.yaml -o "$sweep" >out 2>err & ;;
-    recovery) sh "$mpirun_sh" 3 --enable-recovery "$program" run job.yaml -o "$sweep" >out 2>err & ;;
+    alone) env $bewitched "$program" run job.yaml -o "$sweep" >out 2>err & ;;
+    other) as_nobody env $bewitched "$dir/bin/sharpsweep" run job.yaml -o "$sweep" >out 2>err & ;;
+    plain) env $bewitched sh "$mpirun_sh" 3 "$program" run job.yaml -o "$sweep" >out 2>err & ;;
+    recovery) env $bewitched sh "$mpirun_sh" 3 --enable-recovery "$program" run job.yaml -o "$sweep" >out 2>err & ;;
     esac
     job=$!
 }
@@ -180,10 +123,12 @@ fill_disk() {
 }
 # One run, with faults in its trials and one from outside. `harmless`: what nobody but the log may notice.
 disturb() {
-    pick alone plain recovery recovery
+    pick alone plain recovery recovery other
     launcher=$picked
+    [ $users -eq 2 ] || [ "$launcher" != other ] || launcher=alone
     harmless=1
     arm
+    bewitch
     start "$launcher"
     draw 100
     nap $((drawn + 30))
@@ -214,9 +159,11 @@ disturb() {
     await "$event ($launcher)"
     rm -f disk/filler "$sweep.stop"
     disarm
+    event=$event$spell
+    unbewitch
     look "$event ($launcher; $SHARPSWEEP_LAST)"
     [ $harmless -eq 0 ] || check "$event ($launcher): status $status, not 0" [ "$status" -eq 0 ]
-    [ $harmless -eq 0 ] || check "$event ($launcher): all points are finished" [ "$(wc -l <before)" -eq 25 ]
+    [ $harmless -eq 0 ] || check "$event ($launcher): all points are finished" [ "$(cat before 2>/dev/null | wc -l)" -eq 25 ]
     complete
 }
 # A file is damaged while nobody runs. The HDF5 file and the journal each hold everything then, after an orderly stop.
@@ -256,12 +203,17 @@ damage() {
     "$program" verify "$sweep" >out 2>err || run 0 verify "$sweep" --repair
     look "$kind: $how at $at of $size"
 }
+bewitched='' spell=''
 n_faults=0 n_sweeps=0 orphans=0 rounds=0 harmless=1
 SHARPSWEEP_LAST="seed ${3:-as above}"
 while [ $n_faults -lt "$faults" ] && [ "$(date +%s)" -lt $end ]; do
     rounds=$((rounds + 1))
-    draw 5
-    if [ "$drawn" -eq 0 ]; then damage; else disturb; fi
+    draw 6
+    case $drawn in
+    0) damage ;;
+    1) interrupt ;;
+    *) disturb ;;
+    esac
     [ $rounds -le $((20 * faults)) ] || { fail "only $n_faults faults in $rounds rounds: nothing happens"; break; }
 done
 # To the end, undisturbed.

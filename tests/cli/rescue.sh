@@ -62,7 +62,7 @@ take_away copy "it's \$two.h5"
 take_away cut cut.h5
 
 # The rescued journal alone is a results file to go on with, as any other.
-check "a rescued journal is there" [ -n "$(ls one.rescued-*.h5.journal)" ]
+check "a rescued journal is there" [ -n "$(ls one.kept-*.h5.journal)" ]
 
 # What run refuses, plan and submit refuse, in the same words.
 refused_by_all() { # TEXT FILE

@@ -154,16 +154,25 @@ check "nothing was begun" [ -z "$(ls weights.h5* 2>/dev/null)" ]
 rm weights.weights
 weights_job false
 run 0 run weights.yaml
-for id in $(column weights.h5 id); do mkdir -p "weights.weights/$id.h5.tmp"; done
+for id in $(column weights.h5 id); do mkdir -p "weights.weights/$id.h5"; done
 rm weights.h5*
 weights_job true
 run 0 run weights.yaml
 has out '3 of 3 points finished (1 of this run diverged)'
 has err 'weights.weights'
+rmdir weights.weights/*.h5
+run 0 run weights.yaml
 has err '2 of 2 trained points have no weights file'
 check "the record says so" [ "$(column weights.h5 error | grep -c weights.weights)" -eq 2 ]
 check "and keeps its numbers" [ "$(column weights.h5 lambda_max | grep -c '[0-9]')" -eq 2 ]
 rm -r weights.weights weights.h5*
+weights_job true
+run 0 run weights.yaml
+for part in weights.h5 weights.h5.journal; do mv $part renamed${part#weights}; done
+run 0 run weights.yaml -o renamed.h5 # the folder stayed behind: both names are told
+has err 'renamed.weights, but '
+has err 'weights.weights has them: it was not renamed along'
+rm -r renamed.h5* weights.weights
 weights_job false
 run 0 run weights.yaml
 lacks err 'no weights file'

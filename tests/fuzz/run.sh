@@ -47,14 +47,15 @@ mkdir -p "$build/corpus" "$build/findings"
 TMPDIR=$scratch
 export TMPDIR
 echo leak:libhdf5 >"$scratch/leaks" # libhdf5 forgets memory whenever it refuses a file; fuzz_weights counts its handles
-export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:handle_abort=1 UBSAN_OPTIONS=print_stacktrace=1
+export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:handle_abort=1:quarantine_size_mb=32 UBSAN_OPTIONS=print_stacktrace=1
 export LSAN_OPTIONS=suppressions="$scratch/leaks":print_suppressions=0
 "$build/tests/fuzz/fuzz_seed" "$build/corpus"
 
 # repeatable, hdf5 (the innermost frame that is neither the sanitizers' nor libc's is libhdf5's), or gone: a process of
 # libFuzzer's fork mode that died for another reason leaves an input too.
 judge() { # TARGET INPUT
-    if "$build/tests/fuzz/fuzz_$1" "$2" >"$scratch/crash" 2>&1; then
+    # shellcheck disable=SC2086
+    if "$build/tests/fuzz/fuzz_$1" -timeout=10 -rss_limit_mb=$limit "$2" >"$scratch/crash" 2>&1; then
         echo gone
     elif sed -nE 's/^ *#[0-9]+ 0x[0-9a-f]+ (in )?//p' "$scratch/crash" |
         grep -vE '/libc\.so|compiler-rt|^__|^fuzzer::|^(malloc|calloc|realloc|free|strdup|mem[a-z]+|str[a-z]+) ' | head -1 | grep -q libhdf5; then
@@ -71,9 +72,13 @@ for t in $targets; do
     : >"$scratch/begin"
     # HDF5 crashes on some files: only there does it make sense to go on after a crash, in processes of their own.
     fork=
-    [ "$t" != weights ] || fork='-fork=1 -ignore_crashes=1 -ignore_ooms=1 -ignore_timeouts=1'
+    case $t in weights | results) fork='-fork=1 -ignore_crashes=1 -ignore_ooms=1 -ignore_timeouts=1' ;; esac
+    # What is bounded by the bytes that are there stays small; the rest of these 700 MiB are the sanitizer's.
+    limit=2048 max=16384
+    case $t in results | frame) limit='700 -malloc_limit_mb=256' ;; esac
+    [ "$t" != results ] || max=262144
     # shellcheck disable=SC2086
-    "$build/tests/fuzz/fuzz_$t" $fork -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=16384 \
+    "$build/tests/fuzz/fuzz_$t" $fork -max_total_time="$seconds" -timeout=10 -rss_limit_mb=$limit -max_len=$max \
         -print_final_stats=1 -artifact_prefix="$build/findings/$t/" "$build/corpus/$t" "$root/tests/fuzz/corpus/$t" \
         >"$log" 2>&1 || true
     took=$(($(date +%s) - begin))

@@ -1,10 +1,9 @@
 /* seed.c - writes the seed inputs of the binary formats below FOLDER/TARGET/: made by the program itself, so that they
  * follow the formats, and never committed; what is committed in corpus/ are past findings and a few hand-written inputs. */
-#include <sys/stat.h>
+#include <hdf5.h>
 #include <zlib.h>
 
-#include "scratch.h"
-#include "sharpsweep/store.h"
+#include "sample.h"
 
 static char out[2048];
 
@@ -24,37 +23,6 @@ static void write_seed(const char *path, int head, const void *data, size_t n)
         perror(path);
         exit(1);
     }
-}
-
-static void *read_whole(const char *path, size_t *n)
-{
-    struct stat st;
-    FILE *file = fopen(path, "rb");
-    unsigned char *data = file && stat(path, &st) == 0 ? ss_alloc((size_t)st.st_size, 1) : NULL;
-    *n = data ? fread(data, 1, (size_t)st.st_size, file) : 0;
-    if (!data || *n != (size_t)st.st_size) {
-        perror(path);
-        exit(1);
-    }
-    fclose(file);
-    return data;
-}
-
-static void fill_record(ss_record *r, int64_t i)
-{
-    static const double row[32] = {1, 2, 0.1, 0.5, 0.9, 0.6, 0.8, 1.5, 0, 0}; /* at least as long as either table */
-    ss_record_init(r);
-    r->status = i % 3 ? SS_DONE : SS_FAILED;
-    r->lambda_max = 12.5 + (double)i;
-    r->epochs = i;
-    r->steps = 10 * i;
-    snprintf(r->host, sizeof r->host, "node%lld", (long long)i);
-    snprintf(r->error, sizeof r->error, "%s", i % 3 ? "" : "no memory for a tape");
-    r->eigenvalue = ss_alloc(2, sizeof *r->eigenvalue);
-    r->n_eigenvalues = r->eigenvalue ? 2 : 0;
-    if (i % 2) r->trace = 3.5;
-    if (i % 2 && ss_series_append(&r->spectrum, row)) exit(1);
-    if (ss_series_append(&r->history, row) || ss_series_append(&r->track, row)) exit(1);
 }
 
 /* The record as a trial's end, in the frame of src/farm/wire.h: head, ss_ended, ss_answer, record. */
@@ -77,7 +45,7 @@ static void seed_records(const char *root)
         unsigned char *bytes;
         size_t n;
         char name[32];
-        fill_record(&r, i);
+        sample_record(&r, i);
         if (ss_record_encode(&r, &bytes, &n, NULL)) exit(1);
         snprintf(name, sizeof name, "seed-%lld", (long long)i);
         write_seed(target(root, "record", name), -1, bytes, n);
@@ -87,38 +55,65 @@ static void seed_records(const char *root)
     }
 }
 
+/* What strangers' files have, where lambda_max or a curve is expected. */
+static void replace_link(hid_t file, int kind)
+{
+    const hsize_t size[2] = {4, 50000000}, chunk[2] = {1, 1000000};
+    hid_t create = H5Pcreate(H5P_DATASET_CREATE);
+    hid_t space = H5Screate_simple(kind == 3 ? 2 : 1, size, NULL), set = -1;
+    const char *name = kind == 3 ? "history/train_loss" : "lambda_max";
+    H5Ldelete(file, name, H5P_DEFAULT);
+    switch (kind) {
+    case 0: H5Lcreate_external("other.h5", "/lambda_max", file, name, H5P_DEFAULT, H5P_DEFAULT); break;
+    case 1: H5Lcreate_soft("/train_loss", file, name, H5P_DEFAULT, H5P_DEFAULT); break;
+    case 2: H5Pset_external(create, "/etc/hostname", 0, 32); break;
+    default: H5Pset_chunk(create, 2, chunk); H5Pset_deflate(create, 1); break;
+    }
+    if (kind >= 2) set = H5Dcreate2(file, name, H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, create, H5P_DEFAULT);
+    if (set >= 0) H5Dclose(set);
+    H5Sclose(space);
+    H5Pclose(create);
+}
+
+static void seed_results(const char *root, const char *results)
+{
+    static const char *const names[] = {"external-link", "soft-link", "external-storage", "huge-history"};
+    size_t n;
+    for (int kind = 0; kind < 4; kind++) {
+        unsigned char *bytes = sample_read(results, &n);
+        scratch_write("variant.h5", bytes, n);
+        ss_free(bytes);
+        hid_t file = H5Fopen(scratch_path("variant.h5"), H5F_ACC_RDWR, H5P_DEFAULT);
+        if (file < 0) exit(1);
+        replace_link(file, kind);
+        H5Fclose(file);
+        bytes = sample_read(scratch_path("variant.h5"), &n);
+        write_seed(target(root, "results", names[kind]), 0x3c, bytes, n);
+        ss_free(bytes);
+    }
+}
+
 static void seed_journal(const char *root)
 {
-    static const char text[] = "model: {network: mlp, widths: [2]}\ndata: {dataset: synthetic}\n"
-                               "grid: {learning_rate: [0.1, 0.2], batch_size: [8, full]}\n";
-    const ss_provenance provenance = {.version = "0", .commit = "0", .mpi = "none", .blas = "b", .cpu = "c",
-                                      .data_path = "synthetic", .data_digest = "00"};
     char results[600], journal[640];
     size_t n;
-    ss_error error = {{0}};
-    ss_job *job = ss_job_parse(text, "seed.yaml", &error);
-    ss_grid *grid = job ? ss_grid_create(job, &error) : NULL;
     snprintf(results, sizeof results, "%s/seed.h5", scratch_folder);
     snprintf(journal, sizeof journal, "%s.journal", results);
-    ss_store *store = grid ? ss_store_open(results, job, grid, &provenance, &error) : NULL;
-    for (size_t i = 0; store && i < 3; i++) {
-        ss_record r;
-        fill_record(&r, (int64_t)i);
-        if (ss_store_start(store, i, 1, &error) || ss_store_keep(store, i, &r, &error)) break;
-        ss_record_finish(&r);
-    }
-    if (!store || error.text[0] || ss_store_close(store, &error)) {
-        fprintf(stderr, "seed journal: %s\n", error.text);
-        exit(1);
-    }
-    void *bytes = read_whole(journal, &n);
+    sample_sweep(results);
+    void *bytes = sample_read(journal, &n);
     write_seed(target(root, "journal", "seed"), 0, bytes, n);
     write_seed(target(root, "journal", "seed-checked"), 1, bytes, n); /* see fuzz_journal.c for the first byte */
     write_seed(target(root, "journal", "seed-shown"), 0x41, bytes, n);
     write_seed(target(root, "journal", "seed-repaired"), 0x3f, bytes, n);
     ss_free(bytes);
-    ss_grid_destroy(grid);
-    ss_job_destroy(job);
+    seed_results(root, results);
+    bytes = sample_read(results, &n); /* without its checksum, and sealed again by the target */
+    write_seed(target(root, "results", "seed"), 0, bytes, n - 20);
+    write_seed(target(root, "results", "seed-sealed"), 2, bytes, n - 20);
+    write_seed(target(root, "results", "seed-repaired"), 0x1d, bytes, n - 20);
+    write_seed(target(root, "results", "seed-merged"), 0x21, bytes, n - 20);
+    ss_free(bytes);
+    write_seed(target(root, "frame", "seed"), 3, "\100\4\0\1\0\0\101\24\0\5\0\0", 12);
 }
 
 static void seed_weights(const char *root)
@@ -131,7 +126,7 @@ static void seed_weights(const char *root)
         fprintf(stderr, "seed weights: %s\n", error.text);
         exit(1);
     }
-    unsigned char *bytes = read_whole(scratch_path("seed.h5"), &n);
+    unsigned char *bytes = sample_read(scratch_path("seed.h5"), &n);
     write_seed(target(root, "weights", "seed-sealed"), -1, bytes, n);
     write_seed(target(root, "weights", "seed"), -1, bytes, n - 20); /* without its checksum, as PyTorch's users write them */
     ss_free(bytes);
@@ -154,7 +149,7 @@ static void seed_checkpoint(const char *root)
         fprintf(stderr, "seed checkpoint: %s\n", error.text);
         exit(1);
     }
-    void *bytes = read_whole(path, &n);
+    void *bytes = sample_read(path, &n);
     write_seed(target(root, "checkpoint", "seed"), 0, bytes, n);
     write_seed(target(root, "checkpoint", "seed-checked"), 1, bytes, n);
     ss_free(bytes);
@@ -173,7 +168,7 @@ static void seed_images(const char *root)
         write_seed(target(root, "idx", name), file, data, n_data);
         gzFile gz = gzopen(scratch_path("seed.gz"), "wb");
         if (!gz || gzwrite(gz, data, (unsigned)n_data) != (int)n_data || gzclose(gz) != Z_OK) exit(1);
-        void *zipped = read_whole(scratch_path("seed.gz"), &n);
+        void *zipped = sample_read(scratch_path("seed.gz"), &n);
         snprintf(name, sizeof name, "seed-gz-%d", file);
         write_seed(target(root, "idx", name), file | 4, zipped, n);
         ss_free(zipped);

@@ -229,7 +229,7 @@ static void foreign(void)
     unlink(path);
     snprintf(target, sizeof target, "%s.itself", path);
     CU_ASSERT_EQUAL(symlink(path, path), 0);
-    expect_refused(path, "cannot be opened");
+    expect_refused(path, "Too many levels of symbolic links");
     remove_folder();
 }
 
@@ -384,7 +384,7 @@ static void verified(void)
     CU_ASSERT(there(second));
     text[0] = '\0';
     CU_ASSERT_EQUAL(ss_store_verify(results, true, say, text, NULL), 1);
-    ASSERT_TEXT(text, "removed, its point begins anew");
+    ASSERT_TEXT(text, "kept aside, its point begins anew");
     CU_ASSERT(!there(second) && there(first) && there(strange));
     CU_ASSERT(strstr(text, "made anew") == NULL); /* the results themselves are whole and are left alone */
     CU_ASSERT_EQUAL(ss_store_verify(results, false, say, NULL, NULL), 0);

@@ -86,7 +86,7 @@ static void round_trip(void)
     CU_ASSERT_EQUAL(ss_store_attempts(f.store, 0), 3); /* two of the first job, one of the second */
     end(&f);
     assert_same_files(old, results);
-    ss_results *r = ss_results_open(results, false, NULL);
+    ss_results *r = open_alone(results, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(r);
     make_record(&record, SS_DONE, 7);
     CU_ASSERT_EQUAL(ss_results_column(r, "lambda_max")->number[3], record.lambda_max);
@@ -149,7 +149,7 @@ static void test_live(void)
     must_open(&f, first_job);
     must_keep(&f, 1, SS_DONE, 5);
     CU_ASSERT(ss_store_start(f.store, 2, 1, &error) == 0);
-    ss_results *r = ss_results_open(results, false, &error), *live = ss_results_open(results, true, &error);
+    ss_results *r = open_alone(results, &error), *live = ss_results_open(results, &error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(r);
     CU_ASSERT_PTR_NOT_NULL_FATAL(live);
     CU_ASSERT_EQUAL(r->status[1], SS_PENDING); /* not rebuilt since */
@@ -169,8 +169,8 @@ static void test_live(void)
     int status;
     CU_ASSERT(waitpid(child, &status, 0) == child && status == 0);
     end(&f);
-    r = ss_results_open(results, false, &error);
-    live = ss_results_open(results, true, &error);
+    r = open_alone(results, &error);
+    live = ss_results_open(results, &error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(r);
     CU_ASSERT_PTR_NOT_NULL_FATAL(live);
     CU_ASSERT(!live->writer_alive && !live->running[2]);
@@ -226,7 +226,7 @@ static void test_many_points(void)
     must_open(&f, job);
     fprintf(stderr, "    importing the HDF5 file, with a rebuild: %.2f s\n", ss_clock_s() - s);
     end(&f);
-    ss_results *back = ss_results_open(results, true, NULL);
+    ss_results *back = ss_results_open(results, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(back);
     CU_ASSERT_EQUAL(back->n, N);
     for (size_t i = 0; i < N; i += 997) {

@@ -54,7 +54,7 @@ static void test_running(void)
     must_open(&f, first_job);
     must_keep(&f, 0, SS_DONE, 1);
     CU_ASSERT_EQUAL(ss_store_start(f.store, 1, 7, &error), 0);
-    ss_results *r = ss_results_open(results, true, &error);
+    ss_results *r = ss_results_open(results, &error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(r);
     CU_ASSERT(r->running[1] && r->worker[1] == 7 && r->running_s[1] >= 0 && r->running_s[1] < 60);
     CU_ASSERT(!r->running[0] && r->worker[0] == 1 && isnan(r->running_s[0]));
@@ -62,7 +62,7 @@ static void test_running(void)
     CU_ASSERT(r->session_s >= 0 && r->session_s < 60);
     ss_results_destroy(r);
     end(&f);
-    r = ss_results_open(results, true, &error); /* the writer is gone */
+    r = ss_results_open(results, &error); /* the writer is gone */
     CU_ASSERT_PTR_NOT_NULL_FATAL(r);
     CU_ASSERT(!r->running[1] && isnan(r->running_s[1]));
     ss_results_destroy(r);

@@ -78,7 +78,7 @@ static void begin_files(double lambda_shift)
 
 static void check_merged(void)
 {
-    ss_results *r = ss_results_open(file[2], false, NULL);
+    ss_results *r = open_alone(file[2], NULL);
     CU_ASSERT_FATAL(r && r->n == 3);
     const ss_column *edge = ss_results_column(r, "sam_edge"), *convolutions = ss_results_column(r, "convolutions");
     for (size_t i = 0; i < 3; i++) CU_ASSERT(edge && edge->number[i] == 0.5 + (double)i);

@@ -116,7 +116,7 @@ static void test_bad_files(void)
     H5Tclose(wide);
     expect(t, 3, "tensor features.0.bias: has numbers of 1048576 bytes, at most 16 are expected");
     replace(t[1].name, H5T_NATIVE_FLOAT, 1, (hsize_t[]){4}, NULL);
-    expect(t, 3, "tensor features.0.bias: holds no data");
+    expect(t, 3, "tensor features.0.bias: is said to have 16 bytes, but the file holds 0 of them");
     replace(t[1].name, H5T_NATIVE_FLOAT, 1, (hsize_t[]){4}, (const float[]){1, 2, NAN, 4});
     expect(t, 3, "tensor features.0.bias: element 2 is nan");
     replace(t[1].name, H5T_NATIVE_FLOAT, -1, NULL, NULL);
@@ -124,13 +124,72 @@ static void test_bad_files(void)
     hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
     H5Gclose(H5Gcreate2(file, t[1].name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     H5Fclose(file);
-    expect(t, 3, "tensor features.0.bias: is not a dataset");
+    expect(t, 3, "features.0.bias: is not a dataset");
     for (size_t cut = 0; cut < n_bytes - 20; cut += 97) { /* cut short anywhere: an error, not a crash (20: checksum) */
         write_bytes(path, whole, cut);
         expect(t, 3, cut < 9 ? "is not an HDF5 file" : "");
     }
     unlink(path);
     expect(t, 3, "No such file");
+    ss_free(whole);
+    remove_folder();
+}
+
+static void put(const char *name, hid_t plan, const hsize_t dim)
+{
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), space = H5Screate_simple(1, &dim, NULL);
+    H5Ldelete(file, name, H5P_DEFAULT);
+    hid_t set = H5Dcreate2(file, name, H5T_IEEE_F32LE, space, H5P_DEFAULT, plan, H5P_DEFAULT);
+    CU_ASSERT(set >= 0);
+    H5Dclose(set);
+    H5Sclose(space);
+    H5Fclose(file);
+    H5Pclose(plan);
+}
+
+/* Tensors that are not in the file, or claim more than it holds. A pipe would be waited for. */
+static void test_strangers(void)
+{
+    ss_tensor t[3];
+    char pipe[420];
+    size_t n;
+    begin_weights(t);
+    unsigned char *whole = read_bytes(path, &n);
+    snprintf(pipe, sizeof pipe, "%s/pipe", folder);
+    CU_ASSERT(mkfifo(pipe, 0600) == 0);
+    alarm(60);
+    hid_t plan = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(1, (hsize_t[]){4}, NULL);
+    H5Pset_external(plan, pipe, 0, 16);
+    put(t[1].name, plan, 4);
+    expect(t, 3, "features.0.bias: has external storage");
+    plan = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_virtual(plan, space, pipe, "x", space);
+    put(t[1].name, plan, 4);
+    expect(t, 3, "features.0.bias: is a virtual dataset");
+    plan = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(plan, 1, (hsize_t[]){4});
+    H5Pset_filter(plan, 32000, H5Z_FLAG_OPTIONAL, 0, NULL);
+    put(t[1].name, plan, 4);
+    expect(t, 3, "features.0.bias: is packed by filter 32000, and only deflate (gzip), shuffle and fletcher32 are read");
+    plan = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(plan, 1, (hsize_t[]){4});
+    H5Pset_deflate(plan, 1);
+    put(t[1].name, plan, 4);      /* never written */
+    expect(t, 3, "features.0.bias: is said to have 16 bytes, but the file holds 0 of them");
+    for (int kind = 0; kind < 2; kind++) {
+        write_bytes(path, whole, n);
+        hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+        H5Ldelete(file, t[1].name, H5P_DEFAULT);
+        if (kind) H5Lcreate_external(pipe, "/x", file, t[1].name, H5P_DEFAULT, H5P_DEFAULT);
+        else H5Lcreate_soft(t[2].name, file, t[1].name, H5P_DEFAULT, H5P_DEFAULT);
+        H5Fclose(file);
+        expect(t, 3, kind ? "features.0.bias: is an external link" : "features.0.bias: is a soft link");
+    }
+    unlink(path);
+    CU_ASSERT(symlink("pipe", path) == 0); /* the file itself */
+    expect(t, 3, "is not a regular file");
+    alarm(0);
+    H5Sclose(space);
     ss_free(whole);
     remove_folder();
 }
@@ -150,10 +209,21 @@ static void test_bad_writes(void)
     ASSERT_TEXT(error.text, "H5Dcreate2");
     unsigned char *now = read_bytes(path, &after);
     CU_ASSERT(after == n && memcmp(whole, now, n) == 0);
-    strcat(path, ".tmp");
-    CU_ASSERT(access(path, F_OK) != 0);
+    CU_ASSERT_EQUAL(count_names(".tmp"), 0);
     CU_ASSERT(ss_weights_write("/nowhere/at/all.h5", 3, t, &error) == -1);
-    ASSERT_TEXT(error.text, "/nowhere/at/all.h5");
+    ASSERT_TEXT(error.text, "/nowhere/at/all.h5: cannot be made: No such file");
+    strcpy(t[1].name, "features.0.bias");
+    unlink(path);
+    CU_ASSERT(mkdir(path, 0700) == 0);
+    CU_ASSERT(ss_weights_write(path, 3, t, &error) == -1);
+    ASSERT_TEXT(error.text, "w.h5: cannot be put in place: Is a directory");
+    CU_ASSERT_EQUAL(count_names(".tmp"), 0);
+    rmdir(path);
+    char old[420];                /* what lies under a name that a program could guess is not followed */
+    snprintf(old, sizeof old, "%s.tmp", path);
+    CU_ASSERT(symlink("victim", old) == 0 && ss_weights_write(path, 3, t, &error) == 0);
+    struct stat st;
+    CU_ASSERT(lstat(path, &st) == 0 && S_ISREG(st.st_mode) && count_names("victim") == 0);
     ss_free(whole);
     ss_free(now);
     remove_folder();
@@ -177,6 +247,7 @@ static void test_same_bytes(void)
 
 static const ss_case cases[] = {
     {"round trip", test_round_trip}, {"as PyTorch users write them", test_from_pytorch}, {"bad files", test_bad_files},
+    {"strangers' files", test_strangers},
     {"bad writes", test_bad_writes}, {"equal contents, equal bytes", test_same_bytes},
 };
 SS_SUITE("weights", cases)

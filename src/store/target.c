@@ -1,0 +1,120 @@
+/* target.c - the results file under its name: nothing is put in its place that does not hold all of it. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "inspect.h"
+
+static ss_stamp stamp_of(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st)) return (ss_stamp){0};
+    return (ss_stamp){(uint64_t)st.st_dev, (uint64_t)st.st_ino, (uint64_t)st.st_size,
+                      (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec};
+}
+
+static bool is_setting(const void *ctx, const char *name)
+{
+    const ss_table *t = ctx;
+    for (uint32_t i = 0; i < t->n_sessions; i++)
+        if (ss_session_axis(t->session[i], name) >= 0 || ss_session_setting(t->session[i], name)) return true;
+    return false;
+}
+
+int ss_results_carry(const char *path, const ss_table *t, ss_results_others *o, ss_error *error)
+{
+    *o = (ss_results_others){.file = -1};
+    int fd = ss_file_open(path, O_RDONLY, NULL, error);
+    if (fd < 0) return -1;
+    if (ss_h5_begin(error) == 0 && (o->file = ss_h5_open_fd(fd)) < 0) ss_h5_fail(error, "H5Fopen");
+    close(fd);
+    if (o->file >= 0) o->list = ss_carry_list(o->file, is_setting, t, error);
+    if (o->list) return 0;
+    ss_results_others_close(o);
+    return -1;
+}
+
+void ss_results_others_close(ss_results_others *o)
+{
+    ss_carry_free(o->list);
+    if (o->file >= 0) H5Fclose(o->file);
+    *o = (ss_results_others){.file = -1};
+}
+
+void ss_results_others_probe(const char *path)
+{
+    ss_results_others others;
+    const ss_table none = {.n_rows = 0};
+    if (ss_results_carry(path, &none, &others, NULL) == 0) ss_results_others_close(&others);
+}
+
+int ss_results_target_check(ss_results_target *t, const ss_inspection *in, size_t n_rows, ss_error *error)
+{
+    *t = (ss_results_target){.state = in->file.state};
+    strcpy(t->path, in->path);
+    t->stamp = stamp_of(in->path);
+    ss_results_others others;
+    if (in->file.state != SS_WHOLE) return 0;
+    if (ss_results_carry(in->path, in->table, &others, error)) return ss_fail_in(error, "%s", in->path);
+    t->carries = ss_carry_count(others.list) > 0;
+    int rc = ss_carry_check(others.list, n_rows, error) ? ss_fail_in(error, "%s", in->path) : 0;
+    ss_results_others_close(&others);
+    return rc;
+}
+
+/* Somebody has touched the file since we last saw it: it is looked at anew, with the journal beside it. */
+static int look_again(ss_results_target *t, const ss_table *table, ss_error *error)
+{
+    ss_inspection in;
+    ss_error why = {{0}};
+    int rc = ss_inspect(t->path, &in, error);
+    if (rc == 0 && in.file.state == SS_UNREADABLE) rc = ss_fail(error, "%s", in.file.why.text);
+    bool good = rc == 0 && in.file.state == SS_WHOLE && ss_load(&in, SS_TO_READ, NULL, NULL, &why) == 0 && in.from_file.n_new == 0 &&
+                ss_results_target_check(t, &in, table->n_rows, &why) == 0;
+    if (rc == 0 && !good) t->state = in.file.state == SS_ABSENT || in.file.state == SS_EMPTY ? SS_ABSENT : SS_DAMAGED;
+    ss_inspection_finish(&in);
+    return rc;
+}
+
+int ss_results_replace(ss_results_target *t, const ss_table *table, const ss_results_head *head,
+                       void (*say)(void *ctx, const char *line), void *ctx, ss_error *error)
+{
+    ss_stamp now = stamp_of(t->path);
+    if (now.ino == 0) t->state = SS_ABSENT;
+    if (now.ino != 0 && memcmp(&now, &t->stamp, sizeof now) != 0 && look_again(t, table, error)) return -1;
+    char kept[SS_PATH_BYTES];
+    bool keeps = t->state == SS_DAMAGED;
+    if (keeps && ss_file_keep(t->path, kept, error)) return -1;
+    if (ss_results_write(t->path, table, head, t->carries && t->state == SS_WHOLE, error)) {
+        if (keeps) ss_file_unkeep(t->path, kept);
+        return -1;
+    }
+    if (keeps) ss_tell_kept(t->path, kept, say, ctx);
+    t->state = SS_WHOLE;
+    t->stamp = stamp_of(t->path);
+    return 0;
+}
+
+int ss_results_put(ss_results_target *t, ss_journal *new, const ss_inspection *in, bool held, const ss_table *table, bool file_too,
+                   void (*say)(void *ctx, const char *line), void *ctx, ss_error *error)
+{
+    char kept[SS_PATH_BYTES] = "";
+    ss_results_head head = {.journal_bytes = new->e.end};
+    memcpy(head.uuid, new->uuid, sizeof head.uuid);
+    if (!held) {
+        if (ss_journal_publish(new, false, error)) return -1;
+        if (!file_too || ss_results_replace(t, table, &head, say, ctx, error) == 0) return 0;
+        unlink(in->journal_path); /* we have just made it */
+        return -1;
+    }
+    bool keeps = in->journal.state == SS_TORN || in->journal.state == SS_DAMAGED;
+    int rc = keeps ? ss_file_keep(in->journal_path, kept, error) : 0;
+    if (rc == 0 && file_too) rc = ss_results_replace(t, table, &head, say, ctx, error);
+    if (rc == 0) rc = ss_journal_publish(new, true, error);
+    if (rc == 0 && keeps) ss_tell_kept(in->journal_path, kept, say, ctx);
+    else if (kept[0]) ss_file_unkeep(in->journal_path, kept);
+    return rc;
+}
