@@ -150,7 +150,6 @@ static int open_store(sweep *s, ss_error *error)
 {
     const ss_provenance provenance = ss_study_provenance(s->study, s->parallel ? ss_farm_describe() : "none");
     ss_fault_delay("open");
-    if (ss_folder_make(s->results, error)) return -1; /* TO MOVE: into the store, behind all its checks */
     s->store = ss_store_open(s->results, s->job, ss_study_grid(s->study), &provenance, error);
     return s->store ? 0 : -1;
 }
