@@ -78,7 +78,6 @@ void ss_status_file_end(const char *path, int status, const char *why);
 int ss_results_check(const char *path, ss_error *error);
 /* -o, else the job's output, else NAME.h5 beside the job file, checked; ss_free it. */
 char *ss_results_path(const ss_job *job, const char *option, ss_error *error);
-#define ss_make_folder_of ss_folder_make /* of cmd_merge.c alone, until the store makes the folder */
 /* The file that stops a run: RESULTS.stop, where RESULTS is a link also beside the file itself. */
 enum { SS_STOP_PATH_BYTES = 4096 };
 typedef struct ss_stop_file { char path[2][SS_STOP_PATH_BYTES]; double polled_s; } ss_stop_file;

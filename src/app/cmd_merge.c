@@ -10,10 +10,11 @@ int ss_cmd_merge(const ss_arguments *arguments, ss_error *error)
         return SS_EXIT_USAGE;
     }
     const char *const *in = (const char *const *)arguments->more;
+    if (ss_results_check(out, error)) return SS_EXIT_USAGE;
     int rc = ss_store_merge(out, arguments->n_more, in, &m, error);
     if (rc) return rc == SS_MERGED_IN_PART ? SS_EXIT_ERROR : SS_EXIT_USAGE;
     size_t n_left = m.n_points - m.n_finished - m.n_failed;
-    printf("%s: %zu of %zu points finished", out, m.n_finished, m.n_points);
+    printf("%s: %zu of %zu points finished", ss_printable_of(out).text, m.n_finished, m.n_points);
     if (m.n_failed) printf(", %zu failed", m.n_failed);
     if (n_left) printf(", %zu not yet run", n_left);
     printf(", from %zu %s", arguments->n_more, arguments->n_more == 1 ? "file" : "files");

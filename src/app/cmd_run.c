@@ -48,7 +48,6 @@ static int agree(bool ok, ss_error *error)
 {
     if (ss_farm_agree(ok, error) == 0) return 0;
     if (ss_farm_rank() != 0 && !ss_farm_is_whole()) ss_log(SS_LOG_WARNING, "%s", error->text);
-    if (ss_farm_rank() != 0) error->text[0] = '\0';
     return -1;
 }
 
@@ -150,7 +149,6 @@ static int open_store(sweep *s, ss_error *error)
 {
     const ss_provenance provenance = ss_study_provenance(s->study, s->parallel ? ss_farm_describe() : "none");
     ss_fault_delay("open");
-    if (ss_folder_make(s->results, error)) return -1; /* TO MOVE: into the store, behind all its checks */
     s->store = ss_store_open(s->results, s->job, ss_study_grid(s->study), &provenance, error);
     return s->store ? 0 : -1;
 }
@@ -411,7 +409,7 @@ static int close_sweep(sweep *s, ss_farm_end end, ss_error *error)
     if (s->trouble.text[0] && end != SS_FARM_ERROR) *error = s->trouble;
     else if (rc && end != SS_FARM_ERROR) *error = why;
     if (end == SS_FARM_ERROR || error->text[0]) {
-        bool named = strstr(error->text, s->results) != NULL; /* once is enough */
+        bool named = end != SS_FARM_ERROR; /* the store names its files, the farm knows none */
         ss_fail_in(error, "%s%sstopped with %zu of %zu points finished", named ? "" : s->results, named ? "" : ": ",
                    s->n_before + s->n_kept - s->n_failed, s->n_mine);
         return SS_EXIT_ERROR;
@@ -471,7 +469,6 @@ static int run_opened(sweep *s, ss_error *error)
     if (ss_farm_rank() == 0) return close_sweep(s, end, error);
     /* Rank 0 says how the sweep ended; what only this rank knows is worth a line of the log. */
     if (end == SS_FARM_ERROR && error->text[0]) ss_log(SS_LOG_WARNING, "%s", error->text);
-    error->text[0] = '\0';
     return SS_EXIT_OK;
 }
 
@@ -480,10 +477,7 @@ int ss_cmd_run(const ss_arguments *arguments, ss_error *error)
     char who[32];
     sweep s = {.parallel = ss_farm_size() > 1, .start_s = ss_clock_s()};
     clock_gettime(CLOCK_REALTIME, &s.started);
-    if (parse_mode(arguments->value[1], &s.mode, error) || ss_slice_parse(arguments->value[2], &s.slice, error)) {
-        if (ss_farm_rank() != 0) error->text[0] = '\0';
-        return SS_EXIT_USAGE;
-    }
+    if (parse_mode(arguments->value[1], &s.mode, error) || ss_slice_parse(arguments->value[2], &s.slice, error)) return SS_EXIT_USAGE;
     snprintf(who, sizeof who, "rank %d", ss_farm_rank());
     ss_log_configure(SS_LOG_INFO, ss_farm_rank() > 0 ? who : NULL);
     ss_signals_catch();

@@ -4,7 +4,7 @@
 static void say(void *ctx, const char *line)
 {
     (void)ctx;
-    printf("%s\n", line);
+    printf("%s\n", ss_printable_of(line).text);
 }
 
 int ss_cmd_verify(const ss_arguments *arguments, ss_error *error)
@@ -14,10 +14,10 @@ int ss_cmd_verify(const ss_arguments *arguments, ss_error *error)
     int n_faults = ss_store_verify(path, repair, say, NULL, error);
     if (n_faults < 0) return n_faults == -1 ? SS_EXIT_USAGE : SS_EXIT_ERROR;
     if (n_faults == 0) {
-        printf("%s: no fault found\n", path);
+        printf("%s: no fault found\n", ss_printable_of(path).text);
         return SS_EXIT_OK;
     }
-    printf("%s: %d %s %s\n", path, n_faults, n_faults == 1 ? "fault" : "faults",
+    printf("%s: %d %s %s\n", ss_printable_of(path).text, n_faults, n_faults == 1 ? "fault" : "faults",
            repair ? "repaired" : "found; `sharpsweep verify --repair` repairs");
     return repair ? SS_EXIT_OK : SS_EXIT_USAGE;
 }

@@ -105,20 +105,14 @@ int ss_status_file_check(const char *path, const char *job, const char *results,
 
 static void write_status(const char *path, const char *line)
 {
-    char temporary[4096 + 64];
+    ss_error why;
     if (!path) return;
     if (!is_word(path)) {
         ss_log(SS_LOG_WARNING, "--status-file %s: has become a file of something else, which is left alone", path);
         return;
     }
-    int n = snprintf(temporary, sizeof temporary, "%.4096s.%ld.tmp", path, (long)getpid());
-    FILE *file = n > 0 ? fopen(temporary, "w") : NULL;
-    bool good = file && fputs(line, file) >= 0;
-    if (file) good = fclose(file) == 0 && good;
-    if (good && rename(temporary, path) == 0) return;
-    ss_log(SS_LOG_WARNING, "%s: cannot be written, so that a batch script will not learn of this run's end: %s", path,
-           strerror(errno));
-    unlink(temporary);
+    if (ss_file_replace(path, line, strlen(line), &why) == 0) return;
+    ss_log(SS_LOG_WARNING, "%s, so that a batch script will not learn of this run's end", why.text);
 }
 
 void ss_status_file_begin(const char *path)

@@ -3,8 +3,10 @@
 #include "source.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SIDE = 32, AREA = SIDE * SIDE, CHANNELS = 3, PIXELS = CHANNELS * AREA, MAX_LABELS = 2, N_BATCHES = 5, N_COARSE = 20 };
 
@@ -51,8 +53,10 @@ static int check_label(const char *path, uint32_t i, const char *what, int label
 static int read_records(const char *path, const record_form *form, ss_split *split, uint32_t first, uint32_t n,
                         ss_error *error)
 {
-    FILE *file = fopen(path, "rb");
-    if (!file) return ss_fail(error, "'%s' cannot be opened: %s", path, strerror(errno));
+    int fd = ss_file_open(path, O_RDONLY, NULL, error);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "rb");
+    if (fd >= 0 && !file) close(fd), ss_fail(error, "'%s' cannot be opened: %s", path, strerror(errno));
+    if (!file) return -1;
     unsigned char record[MAX_LABELS + PIXELS];
     int rc = -1;
     for (uint32_t i = 0; i < n; i++) {

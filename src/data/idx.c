@@ -5,8 +5,10 @@
 #include "source.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 enum { UNSIGNED_BYTE = 8, MAX_SIDE = 16384, MAX_DIMS = 3 };
@@ -30,8 +32,11 @@ static int open_file(idx_file *f, const char *folder, const char *name, ss_error
         return ss_fail(error, "'%s' holds neither %s nor %s", folder, name, zipped);
     if (ss_place_join(f->path, folder, ss_place_has(folder, name) ? name : zipped, error)) return -1;
     if (ss_place_size(f->path, &f->size, error)) return -1;
+    int fd = ss_file_open(f->path, O_RDONLY, NULL, error);
+    if (fd < 0) return -1;
     errno = 0;
-    f->gz = gzopen(f->path, "rb");
+    f->gz = gzdopen(fd, "rb");
+    if (!f->gz) close(fd);
     if (!f->gz) return ss_fail(error, "'%s' cannot be opened: %s", f->path, errno ? strerror(errno) : "out of memory");
     gzbuffer(f->gz, 1 << 17);
     return 0;

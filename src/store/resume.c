@@ -82,12 +82,16 @@ int ss_resume_identify(const ss_grid *grid, const ss_provenance *p, unsigned cha
 {
     ss_settings settings;
     char text[SS_ID_BYTES];
-    for (size_t i = 0; i < ss_grid_count(grid); i++) {
+    int rc = 0;
+    ss_identities *identities = ss_identities_create(grid, error);
+    if (!identities) return -1;
+    for (size_t i = 0; i < ss_grid_count(grid) && rc == 0; i++) {
         ss_grid_settings(grid, i, &settings);
-        ss_point_identify(&settings, ss_point_digest(p, &settings), text);
-        if (ss_id_pack(text, ids + i * SS_ID_RAW)) return ss_fail(error, "point %zu: its identity is not 32 hex digits", i);
+        ss_identities_at(identities, i, ss_point_digest(p, &settings), text);
+        if (ss_id_pack(text, ids + i * SS_ID_RAW)) rc = ss_fail(error, "point %zu: its identity is not 32 hex digits", i);
     }
-    return 0;
+    ss_identities_destroy(identities);
+    return rc;
 }
 
 /* One distinct data section among the grid's points. */

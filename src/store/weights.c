@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "h5.h"
@@ -32,10 +33,27 @@ done:
     return rc;
 }
 
+/* Weights of ours give way to those of the same point; anything else that has taken the name is kept. */
+static int keep_strangers(const char *path, ss_error *error)
+{
+    char kept[SS_PATH_BYTES], *schema = NULL;
+    hid_t file = -1;
+    struct stat st;
+    if (lstat(path, &st) || !S_ISREG(st.st_mode)) return 0; /* a folder refuses to be replaced */
+    bool ours = ss_h5_open(path, &file, NULL) == 0 && ss_h5_get_text(file, "schema", &schema, NULL) == 0 &&
+                strcmp(schema, "sharpsweep weights") == 0;
+    ss_free(schema);
+    if (file >= 0) H5Fclose(file);
+    if (ours) return 0;
+    if (ss_file_keep(path, kept, error)) return -1;
+    ss_log(SS_LOG_WARNING, "%s: is no weights file of sharpsweep, and is kept as %s", path, kept);
+    return 0;
+}
+
 int ss_weights_write(const char *path, size_t n, const ss_tensor *tensor, ss_error *error)
 {
     ss_h5_out out;
-    if (ss_h5_begin(error)) return -1;
+    if (ss_h5_begin(error) || keep_strangers(path, error)) return -1;
     int rc = ss_h5_out_create(&out, path, error);
     if (rc == 0) rc = ss_h5_put_text(out.file, "schema", "sharpsweep weights", error);
     for (size_t i = 0; rc == 0 && i < n; i++) {

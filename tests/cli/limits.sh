@@ -48,6 +48,9 @@ fi
 # In blocks of 512 bytes, or of 1024, as the shell likes. The journal is the smaller one of the two files.
 for limit in 4 16 24 40; do
     rm -f b.h5* c.h5*
+    limited -f "$limit" run job.yaml -o deep/er/b.h5 --progress none
+    [ "$status" -ne 2 ] || check "a refusal leaves no folder" [ ! -e deep ]
+    rm -rf deep
     limited -f "$limit" run job.yaml -o b.h5 --progress none
     [ "$status" -eq 0 ] || has err 'File too large'
     cp whole.h5 c.h5

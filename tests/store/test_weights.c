@@ -219,6 +219,9 @@ static void test_bad_writes(void)
     ASSERT_TEXT(error.text, "w.h5: cannot be put in place: Is a directory");
     CU_ASSERT_EQUAL(count_names(".tmp"), 0);
     rmdir(path);
+    write_bytes(path, "notes of somebody's", 19);
+    CU_ASSERT(ss_weights_write(path, 3, t, &error) == 0 && forget_kept() == 1);
+    unlink(path);
     char old[420];                /* what lies under a name that a program could guess is not followed */
     snprintf(old, sizeof old, "%s.tmp", path);
     CU_ASSERT(symlink("victim", old) == 0 && ss_weights_write(path, 3, t, &error) == 0);
