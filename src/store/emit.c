@@ -73,53 +73,47 @@ static int put_record(const ss_table *t, const ss_row *row, ss_bytes *payload, s
     return 0;
 }
 
-int ss_table_emit(const ss_table *t, ss_emit_put *put, void *ctx, ss_error *error)
+/* all: else what sources other than 0 hold. */
+static int emit(const ss_table *t, bool all, ss_emit_put *put, void *ctx, ss_error *error)
 {
     ss_bytes payload = {0}, framed = {0};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < t->n_sessions + t->n_rows; i++) {
         framed.n = 0;
         const ss_row *row = i < t->n_sessions ? NULL : &t->row[i - t->n_sessions];
-        if (row) put_starts(row, row->starts, &payload, &framed);
-        if (row) rc = put_record(t, row, &payload, &framed, error);
-        else if (ss_session_is_needed(t, (uint32_t)i)) rc = put_session(t, t->session[i], &payload, &framed, error);
+        if (row) put_starts(row, all ? row->starts : row->starts - row->settled, &payload, &framed);
+        if (row && (all || row->source != 0)) rc = put_record(t, row, &payload, &framed, error);
+        if (!row && (all || t->session[i]->source != 0) && ss_session_is_needed(t, (uint32_t)i))
+            rc = put_session(t, t->session[i], &payload, &framed, error);
         if (framed.failed) rc = ss_fail(error, "no memory for an entry");
-        if (rc == 0 && framed.n) rc = put(ctx, &framed, error);
+        if (rc == 0 && framed.n) rc = put(ctx, i, &framed, error);
     }
     ss_bytes_finish(&payload);
     ss_bytes_finish(&framed);
     return rc;
 }
 
-typedef struct settling { ss_table *t; ss_journal *j; bool is_new; ss_bytes payload, framed; } settling;
-
-static int settle_session(settling *s, uint32_t i, ss_error *error)
+int ss_table_emit(const ss_table *t, ss_emit_put *put, void *ctx, ss_error *error)
 {
-    ss_session *session = s->t->session[i];
-    s->framed.n = 0;
-    if ((session->source == 0 && !s->is_new) || !ss_session_is_needed(s->t, i)) return 0;
-    if (put_session(s->t, session, &s->payload, &s->framed, error)) return -1;
-    session->offset = s->j->e.end;
-    return ss_entries_append(&s->j->e, &s->framed, error);
+    return emit(t, true, put, ctx, error);
 }
 
-static int settle_row(settling *s, ss_row *row, ss_error *error)
+typedef struct settling { ss_table *t; ss_journal *j; bool is_new; } settling;
+
+static int settle(void *ctx, size_t i, const ss_bytes *framed, ss_error *error)
 {
-    s->framed.n = 0;
-    bool record = s->is_new || row->source != 0;
-    put_starts(row, s->is_new ? row->starts : row->starts - row->settled, &s->payload, &s->framed);
-    if (record && put_record(s->t, row, &s->payload, &s->framed, error)) return -1;
-    if (s->framed.n == 0 && !s->framed.failed) return 0;
-    if (record && row->offset) row->offset = s->j->e.end + s->framed.n - SS_ENTRY_HEAD_BYTES - row->n_bytes;
-    return ss_entries_append(&s->j->e, &s->framed, error);
+    const settling *s = ctx;
+    uint64_t at = s->j->e.end;
+    ss_row *row = i < s->t->n_sessions ? NULL : &s->t->row[i - s->t->n_sessions];
+    if (!row) s->t->session[i]->offset = at;
+    else if (row->offset && (s->is_new || row->source != 0)) row->offset = at + framed->n - SS_ENTRY_HEAD_BYTES - row->n_bytes;
+    return ss_entries_append(&s->j->e, framed, error);
 }
 
 int ss_table_settle(ss_table *t, ss_journal *j, bool is_new, ss_error *error)
 {
-    settling s = {t, j, is_new, {0}, {0}};
-    int rc = 0;
-    for (uint32_t i = 0; rc == 0 && i < t->n_sessions; i++) rc = settle_session(&s, i, error);
-    for (size_t i = 0; rc == 0 && i < t->n_rows; i++) rc = settle_row(&s, &t->row[i], error);
+    settling s = {t, j, is_new};
+    int rc = emit(t, is_new, settle, &s, error);
     for (uint32_t i = 0; i < t->n_sessions; i++) t->session[i]->source = 0;
     for (size_t i = 0; i < t->n_rows; i++) {
         t->row[i].source = 0;
@@ -127,7 +121,5 @@ int ss_table_settle(ss_table *t, ss_journal *j, bool is_new, ss_error *error)
     }
     t->source[0] = &j->e;
     t->n_sources = 1;
-    ss_bytes_finish(&s.payload);
-    ss_bytes_finish(&s.framed);
     return rc;
 }

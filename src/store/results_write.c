@@ -158,7 +158,7 @@ static int put_attributes(const writer *w, const ss_results_head *h, ss_error *e
     size_t used = 0;
     for (uint32_t a = 0; a < t->n_axes && used < sizeof axes; a++)
         used += (size_t)snprintf(axes + used, sizeof axes - used, "%s%s", a ? " " : "", t->axis[a]);
-    ss_uuid_format(h->uuid, uuid);
+    ss_id_format(h->uuid, uuid);
     ss_time_now(now);
     hid_t at = w->out.file;
     if (ss_h5_put_text(at, "schema", SS_SCHEMA_NAME, error) ||
@@ -229,8 +229,9 @@ static int flush_entries(entries_out *out, ss_error *error)
     return 0;
 }
 
-static int put_entry(void *ctx, const ss_bytes *framed, ss_error *error)
+static int put_entry(void *ctx, size_t i, const ss_bytes *framed, ss_error *error)
 {
+    (void)i;
     entries_out *out = ctx;
     ss_bytes_raw(&out->buffer, framed->p, framed->n);
     if (out->buffer.failed) return ss_fail(error, "no memory for the sweep's entries");

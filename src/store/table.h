@@ -86,7 +86,8 @@ int ss_table_record(const ss_table *t, const ss_row *row, ss_record *record, ss_
 
 /* emit.c: all that the table holds as entries, framed, each JOB twice, in an order that gives the same rows: what a new journal and
  * the dataset journal/entries of a results file are made of. */
-typedef int ss_emit_put(void *ctx, const ss_bytes *framed, ss_error *error); /* one entry at a time, or a JOB and its copy */
+/* A JOB and its copy, or a row's START and DONE; i: number of the session, behind them of the row. */
+typedef int ss_emit_put(void *ctx, size_t i, const ss_bytes *framed, ss_error *error);
 int ss_table_emit(const ss_table *t, ss_emit_put *put, void *ctx, ss_error *error);
 uint64_t ss_table_emit_bytes(const ss_table *t);
 /* Appends to the journal what other sources than it (source 0) hold, or, where it is new, everything; then the table needs no other
