@@ -61,29 +61,10 @@ hid_t ss_h5_text_type(void)
     return type;
 }
 
-int ss_h5_put_text(hid_t at, const char *name, const char *text, ss_error *error)
-{
-    if (!text || !text[0]) return 0;
-    int rc = -1;
-    hid_t type = -1, space = -1, attribute = -1;
-    H5_TRY(type = ss_h5_text_type());
-    H5_TRY(space = H5Screate(H5S_SCALAR));
-    H5_TRY(attribute = H5Acreate2(at, name, type, space, H5P_DEFAULT, H5P_DEFAULT));
-    H5_TRY(H5Awrite(attribute, type, &text));
-    rc = 0;
-done:
-    ss_h5_close(&attribute);
-    ss_h5_close(&space);
-    ss_h5_close(&type);
-    return rc;
-}
-
-int ss_h5_put_number(hid_t at, const char *name, hid_t type, size_t n, const void *value, ss_error *error)
+static int put(hid_t at, const char *name, hid_t type, hid_t space, const void *value, ss_error *error)
 {
     int rc = -1;
-    hid_t space = -1, attribute = -1;
-    hsize_t dim = n;
-    H5_TRY(space = H5Screate_simple(1, &dim, NULL));
+    hid_t attribute = -1;
     H5_TRY(attribute = H5Acreate2(at, name, type, space, H5P_DEFAULT, H5P_DEFAULT));
     H5_TRY(H5Awrite(attribute, type, value));
     rc = 0;
@@ -93,18 +74,46 @@ done:
     return rc;
 }
 
-static int read_text(hid_t attribute, const char *name, char **text, ss_error *error)
+int ss_h5_put_text(hid_t at, const char *name, const char *text, ss_error *error)
+{
+    if (!text || !text[0]) return 0;
+    hid_t type = ss_h5_text_type();
+    int rc = put(at, name, type, H5Screate(H5S_SCALAR), &text, error);
+    ss_h5_close(&type);
+    return rc;
+}
+
+int ss_h5_put_number(hid_t at, const char *name, hid_t type, size_t n, const void *value, ss_error *error)
+{
+    const hsize_t dim = n;
+    return put(at, name, type, H5Screate_simple(1, &dim, NULL), value, error);
+}
+
+/* An attribute of one value of this class; both stay -1 where there is none of that name. */
+static int open_attribute(hid_t at, const char *name, H5T_class_t class, hid_t *attribute, hid_t *type, ss_error *error)
+{
+    htri_t there = H5Aexists(at, name);
+    if (there <= 0) return there < 0 ? ss_h5_fail(error, "H5Aexists") : 0;
+    *attribute = H5Aopen(at, name, H5P_DEFAULT);
+    *type = H5Aget_type(*attribute);
+    hid_t space = H5Aget_space(*attribute);
+    bool fits = H5Tget_class(*type) == class && H5Sget_simple_extent_npoints(space) == 1 &&
+                (class != H5T_INTEGER || H5Tget_size(*type) <= sizeof(int64_t));
+    ss_h5_close(&space);
+    if (fits) return 0;
+    return ss_fail(error, "attribute %s is not one %s", name, class == H5T_STRING ? "text" : "integer of at most 64 bits");
+}
+
+int ss_h5_get_text(hid_t at, const char *name, char **text, ss_error *error)
 {
     int rc = -1;
     char *value = NULL;
-    hid_t type = -1, space = -1, memory = -1;
-    H5_TRY(type = H5Aget_type(attribute));
-    H5_TRY(space = H5Aget_space(attribute));
-    if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1) {
-        ss_fail(error, "attribute %s is not one text", name);
-        goto done;
-    }
-    if (H5Tis_variable_str(type) > 0) {
+    hid_t attribute = -1, type = -1, memory = -1;
+    *text = NULL;
+    if (open_attribute(at, name, H5T_STRING, &attribute, &type, error)) goto done;
+    if (attribute < 0) {
+        *text = ss_strdup("");
+    } else if (H5Tis_variable_str(type) > 0) {
         H5_TRY(memory = ss_h5_text_type());
         H5_TRY(H5Tset_cset(memory, H5Tget_cset(type)));
         H5_TRY(H5Aread(attribute, memory, &value));
@@ -115,56 +124,26 @@ static int read_text(hid_t attribute, const char *name, char **text, ss_error *e
         *text = n <= MAX_ATTRIBUTE_BYTES ? ss_alloc(n + 1, 1) : NULL;
         if (*text) H5_TRY(H5Aread(attribute, type, *text));
     }
-    if (!*text) {
-        ss_fail(error, "attribute %s: no memory for its text", name);
-        goto done;
-    }
-    rc = 0;
+    rc = *text ? 0 : ss_fail(error, "attribute %s: no memory for its text", name);
 done:
     if (rc) {
         ss_free(*text);
         *text = NULL;
     }
     ss_h5_close(&memory);
-    ss_h5_close(&space);
     ss_h5_close(&type);
-    return rc;
-}
-
-int ss_h5_get_text(hid_t at, const char *name, char **text, ss_error *error)
-{
-    *text = NULL;
-    htri_t there = H5Aexists(at, name);
-    if (there < 0) return ss_h5_fail(error, "H5Aexists");
-    if (!there) {
-        *text = ss_strdup("");
-        return *text ? 0 : ss_fail(error, "attribute %s: no memory", name);
-    }
-    hid_t attribute = H5Aopen(at, name, H5P_DEFAULT);
-    if (attribute < 0) return ss_h5_fail(error, "H5Aopen");
-    int rc = read_text(attribute, name, text, error);
     ss_h5_close(&attribute);
     return rc;
 }
 
 int ss_h5_get_int(hid_t at, const char *name, int64_t *value, ss_error *error)
 {
-    htri_t there = H5Aexists(at, name);
-    if (there < 0) return ss_h5_fail(error, "H5Aexists");
-    if (!there) return 0;
     int rc = -1;
-    hid_t attribute = -1, type = -1, space = -1;
-    H5_TRY(attribute = H5Aopen(at, name, H5P_DEFAULT));
-    H5_TRY(type = H5Aget_type(attribute));
-    H5_TRY(space = H5Aget_space(attribute));
-    if (H5Tget_class(type) != H5T_INTEGER || H5Tget_size(type) > sizeof *value || H5Sget_simple_extent_npoints(space) != 1) {
-        ss_fail(error, "attribute %s is not one integer of at most 64 bits", name);
-        goto done;
-    }
-    H5_TRY(H5Aread(attribute, H5T_NATIVE_INT64, value));
+    hid_t attribute = -1, type = -1;
+    if (open_attribute(at, name, H5T_INTEGER, &attribute, &type, error)) goto done;
+    if (attribute >= 0) H5_TRY(H5Aread(attribute, H5T_NATIVE_INT64, value));
     rc = 0;
 done:
-    ss_h5_close(&space);
     ss_h5_close(&type);
     ss_h5_close(&attribute);
     return rc;

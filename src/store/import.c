@@ -10,16 +10,6 @@
 
 enum { STRETCH_BYTES = 1 << 22 };
 
-int ss_uuid_parse(const char *text, unsigned char uuid[SS_UUID_BYTES])
-{
-    return ss_id_pack(text, uuid);
-}
-
-void ss_uuid_format(const unsigned char uuid[SS_UUID_BYTES], char out[2 * SS_UUID_BYTES + 1])
-{
-    ss_id_format(uuid, out);
-}
-
 /* ---- rows, a stretch at a time ---------------------------------------------------------------------------------- */
 
 /* Calls visit for every row; the row is number i of the frame. */

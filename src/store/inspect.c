@@ -161,7 +161,7 @@ static ss_state read_here(ss_part *part, const char *path)
     ss_results_file *f = ss_results_file_open(part->entries.fd, path, &state, &part->why);
     if (!f) return state;
     part->n_rows = f->n;
-    part->has_uuid = ss_uuid_parse(f->uuid, part->uuid) == 0;
+    part->has_uuid = ss_id_pack(f->uuid, part->uuid) == 0;
     int rc = find_entries(part, f->place[SS_IN_ROOT], &part->why);
     if (rc == 0) rc = import_columns(part, f, &part->why);
     else if (rc > 0) rc = part->sealed ? 0 : check_unsealed(part, f, &part->why);
@@ -230,8 +230,8 @@ static void check_relation(ss_inspection *in)
         return; /* nothing says whose it is, and nothing is taken from it */
     if (f->has_uuid && memcmp(j->uuid, f->uuid, SS_UUID_BYTES) == 0) return;
     if (!(j->has_uuid && f->has_uuid) && shares_a_job(j, f)) return;
-    ss_uuid_format(j->uuid, a);
-    ss_uuid_format(f->uuid, b);
+    ss_id_format(j->uuid, a);
+    ss_id_format(f->uuid, b);
     ss_fail(&f->why, "%s: does not belong to the journal beside it (%s, the journal is %s)", in->path, b, a);
     f->state = SS_OTHER;
 }

@@ -234,3 +234,35 @@ int ss_journal_escape(ss_journal *j, const char *results, const ss_bytes *recent
     ss_journal_close(copy);
     return rc;
 }
+
+/* " path", as the shell reads it as one word and the program as no option. */
+static void add_word(char *out, size_t out_bytes, const char *path)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+=:@%,-";
+    size_t n = strlen(out);
+    bool quote = path[strspn(path, plain)] != '\0';
+    if (n + 8 >= out_bytes) return;
+    n += (size_t)snprintf(out + n, out_bytes - n, " %s%s", quote ? "'" : "", path[0] == '-' ? "./" : "");
+    for (; *path && n + 8 < out_bytes; path++) {
+        bool apostrophe = *path == '\'';
+        if (apostrophe) n += (size_t)snprintf(out + n, out_bytes - n, "'\\''");
+        else out[n++] = *path;
+    }
+    snprintf(out + n, out_bytes - n, "%s", quote ? "'" : "");
+}
+
+/* What happened, and the command that joins what the results file lacks to it. */
+int ss_journal_tell_lost(const ss_journal *j, const char *results, const ss_error *lost, size_t n_recent, ss_error *error)
+{
+    char command[SS_ERROR_BYTES], path[SS_PATH_BYTES];
+    size_t n = strlen(results), stem = n > 3 && strcmp(results + n - 3, ".h5") == 0 ? n - 3 : n;
+    snprintf(path, sizeof path, "%.*s.new.h5", (int)stem, results);
+    snprintf(command, sizeof command, "sharpsweep merge");
+    add_word(command, sizeof command, path);
+    add_word(command, sizeof command, results);
+    snprintf(path, sizeof path, "%.*s", (int)(strlen(j->e.path) - strlen(".journal")), j->e.path);
+    if (strcmp(path, results) == 0) return ss_fail(error, "%s; what this run has finished stands in it", lost->text);
+    add_word(command, sizeof command, path);
+    return ss_fail(error, "%s; the results file lacks %zu finished points of this run: when no other writes it any more, `%s` "
+                   "joins them", lost->text, n_recent, command);
+}

@@ -36,6 +36,8 @@ void ss_journal_note(ss_journal *j); /* in its header, that we are the writer; f
 /* The writer goes on in a copy of its still open file, RESULTS.kept-TIME.h5.journal; where that was cut, `recent` follows the
  * header: entries that no other file holds. */
 int ss_journal_escape(ss_journal *j, const char *results, const ss_bytes *recent, ss_error *error);
+/* Always -1: how it was lost, and where what this run has finished stands, with the command that joins it to the results. */
+int ss_journal_tell_lost(const ss_journal *j, const char *results, const ss_error *lost, size_t n_recent, ss_error *error);
 
 /* For readers. 1: of ours (*version, *uuid; damaged: the checksum fails, both are not to be believed), 0: no header of ours, -1: errno. */
 int ss_journal_header(int fd, uint32_t *version, unsigned char uuid[SS_UUID_BYTES], bool *damaged);

@@ -43,8 +43,6 @@ int ss_results_file_read(ss_results_file *f, size_t first, size_t n, ss_error *e
 
 /* A cell's type, in the file or in memory; to be closed. */
 hid_t ss_cell_type(ss_cell cell, bool in_file);
-int ss_uuid_parse(const char *text, unsigned char uuid[SS_UUID_BYTES]); /* -1: none */
-void ss_uuid_format(const unsigned char uuid[SS_UUID_BYTES], char out[2 * SS_UUID_BYTES + 1]);
 
 /* import.c: files of earlier versions, which have no entries: what their columns hold, as entries in memory (first, end). */
 int ss_import(ss_results_file *f, ss_entries *out, ss_error *error);

@@ -124,13 +124,6 @@ bool ss_store_exists(const char *path)
 
 /* ---- the run's JOB entry ---------------------------------------------------------------------------------------- */
 
-static const char *host_name(void)
-{
-    static char host[64];
-    if (gethostname(host, sizeof host - 1)) strcpy(host, "unknown");
-    return host;
-}
-
 static int job_settings(const ss_store *s, ss_job_entry *e, ss_words *words, ss_error *error)
 {
     size_t n;
@@ -190,14 +183,15 @@ static int append_job_entry(ss_store *s, const ss_job_entry *e, const ss_points 
 
 static int append_job(ss_store *s, const ss_provenance *p, ss_error *error)
 {
-    char now[SS_TIME_BYTES];
+    char now[SS_TIME_BYTES], host[64] = "unknown";
     const char *slash = s->job->path ? strrchr(s->job->path, '/') : NULL;
     ss_words words = {0};
     ss_points points = {0};
     ss_job_entry *e = ss_alloc(1, sizeof *e);
     if (!e) return ss_fail(error, "no memory for a JOB entry");
     ss_time_now(now);
-    const char *info[SS_N_INFO] = {s->job->text, slash ? slash + 1 : s->job->path, now, host_name(), p->version,
+    gethostname(host, sizeof host - 1);
+    const char *info[SS_N_INFO] = {s->job->text, slash ? slash + 1 : s->job->path, now, host, p->version,
                                    p->commit, p->mpi, p->blas, ss_h5_version(), p->cpu, p->data_path, p->data_digest,
                                    p->kernels};
     memcpy(e->info, info, sizeof info);
@@ -343,38 +337,6 @@ int64_t ss_store_attempts(const ss_store *store, size_t point)
     return store->table->row[store->row[point]].starts;
 }
 
-/* " path", as the shell reads it as one word and the program as no option. */
-static void add_word(char *out, size_t out_bytes, const char *path)
-{
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+=:@%,-";
-    size_t n = strlen(out);
-    bool quote = path[strspn(path, plain)] != '\0';
-    if (n + 8 >= out_bytes) return;
-    n += (size_t)snprintf(out + n, out_bytes - n, " %s%s", quote ? "'" : "", path[0] == '-' ? "./" : "");
-    for (; *path && n + 8 < out_bytes; path++) {
-        bool apostrophe = *path == '\'';
-        if (apostrophe) n += (size_t)snprintf(out + n, out_bytes - n, "'\\''");
-        else out[n++] = *path;
-    }
-    snprintf(out + n, out_bytes - n, "%s", quote ? "'" : "");
-}
-
-/* What happened, and the command that joins what the results file lacks to it. */
-static int tell_lost(const ss_store *s, ss_error *error)
-{
-    char command[SS_ERROR_BYTES], path[SS_PATH_BYTES];
-    size_t n = strlen(s->path), stem = n > 3 && strcmp(s->path + n - 3, ".h5") == 0 ? n - 3 : n;
-    snprintf(path, sizeof path, "%.*s.new.h5", (int)stem, s->path);
-    snprintf(command, sizeof command, "sharpsweep merge");
-    add_word(command, sizeof command, path);
-    add_word(command, sizeof command, s->path);
-    snprintf(path, sizeof path, "%.*s", (int)(strlen(s->journal->e.path) - strlen(".journal")), s->journal->e.path);
-    if (strcmp(path, s->path) == 0) return ss_fail(error, "%s; what this run has finished stands in it", s->lost.text);
-    add_word(command, sizeof command, path);
-    return ss_fail(error, "%s; the results file lacks %zu finished points of this run: when no other writes it any more, `%s` "
-                   "joins them", s->lost.text, s->n_recent, command);
-}
-
 /* The journal is not ours alone any more, as s->lost says: the run goes over to a copy, in which its last points end. */
 static int lose(ss_store *s, ss_error *error)
 {
@@ -382,7 +344,7 @@ static int lose(ss_store *s, ss_error *error)
     struct stat st;
     bool written = stat(s->journal->e.path, &st) == 0 && (uint64_t)st.st_size >= s->journal->e.end &&
                    ss_lock_borrow(s->journal->e.path) == s->journal->e.fd; /* all of ours is in it, beside what is not */
-    if (written || ss_journal_escape(s->journal, s->path, &s->recent, &why) == 0) return tell_lost(s, error);
+    if (written || ss_journal_escape(s->journal, s->path, &s->recent, &why) == 0) return ss_journal_tell_lost(s->journal, s->path, &s->lost, s->n_recent, error);
     return ss_fail(error, "%s; %zu finished points that the results file lacks cannot be saved: %s", s->lost.text, s->n_recent,
                    why.text);
 }
@@ -390,7 +352,7 @@ static int lose(ss_store *s, ss_error *error)
 static int guard(ss_store *s, ss_error *error)
 {
     s->guarded_s = ss_clock_s();
-    if (s->lost.text[0]) return tell_lost(s, error);
+    if (s->lost.text[0]) return ss_journal_tell_lost(s->journal, s->path, &s->lost, s->n_recent, error);
     return ss_journal_guard(s->journal, &s->lost) ? lose(s, error) : 0;
 }
 
@@ -451,7 +413,7 @@ int ss_store_keep(ss_store *store, size_t point, const ss_record *record, ss_err
     if (rc) return rc;
     const ss_row *row = &t->row[store->row[point]];
     store->n_recent += ss_row_is_finished(row);
-    if (lost) return tell_lost(store, error);
+    if (lost) return ss_journal_tell_lost(store->journal, store->path, &store->lost, store->n_recent, error);
     store->stale = true;
     if (ss_row_is_finished(row)) ss_checkpoint_drop(store->path, row->id); /* the record is safe now */
     return 0;
