@@ -27,7 +27,7 @@ def copy_of(path, fd):
     """The descriptor of the copy."""
     here = os.path.dirname(os.path.abspath(__file__))
     with tempfile.TemporaryFile() as copy:
-        command = [sys.executable, '-I', '-c', CODE, here, path, str(fd), str(copy.fileno())]
+        command = [sys.executable, '-I', '-B', '-c', CODE, here, path, str(fd), str(copy.fileno())]
         done = run(path, command, [fd, copy.fileno()])
         if done.returncode == REFUSED:
             has_way, way, sentence = done.stdout.decode(errors='surrogateescape').split('\0', 2)

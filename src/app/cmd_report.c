@@ -107,6 +107,7 @@ int ss_cmd_report(const ss_arguments *arguments, ss_error *error)
     if (find_script(script, error) != 0 || !(python = find_python(error))) return SS_EXIT_USAGE;
     argv[n++] = python;
     argv[n++] = "-I"; /* the current folder may be a stranger's: process.c */
+    argv[n++] = "-B"; /* and the folder of findings.py is not ours to write into */
     argv[n++] = script;
     if (arguments->value[0]) argv[n++] = "--output", argv[n++] = arguments->value[0];
     if (arguments->value[1]) argv[n++] = "--accuracy-slack", argv[n++] = arguments->value[1];
