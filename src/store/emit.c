@@ -24,12 +24,6 @@ uint64_t ss_table_emit_bytes(const ss_table *t)
     return n;
 }
 
-static void frame(ss_bytes *out, ss_entry_kind kind, const ss_bytes *payload)
-{
-    ss_entry_frame(out, kind, payload->p, payload->n);
-    if (payload->failed) out->failed = true;
-}
-
 /* The entry at `offset` under the number that its JOB has here; `key` must be its. */
 static int renumber(const ss_table *t, uint8_t source, uint64_t offset, uint32_t key, uint32_t number, ss_bytes *payload,
                     ss_entry_kind kind, ss_error *error)
@@ -49,8 +43,8 @@ static int renumber(const ss_table *t, uint8_t source, uint64_t offset, uint32_t
 static int put_session(const ss_table *t, const ss_session *s, ss_bytes *payload, ss_bytes *framed, ss_error *error)
 {
     if (renumber(t, s->source, s->offset, s->key, s->number, payload, SS_ENTRY_JOB, error)) return -1;
-    frame(framed, SS_ENTRY_JOB, payload);
-    frame(framed, SS_ENTRY_JOB, payload);
+    ss_entry_frame(framed, SS_ENTRY_JOB, payload);
+    ss_entry_frame(framed, SS_ENTRY_JOB, payload);
     return 0;
 }
 
@@ -61,7 +55,7 @@ static void put_starts(const ss_row *row, uint32_t count, ss_bytes *payload, ss_
     memcpy(start.id, row->id, SS_ID_RAW);
     payload->n = 0;
     ss_start_entry_encode(&start, payload);
-    frame(framed, SS_ENTRY_START, payload);
+    ss_entry_frame(framed, SS_ENTRY_START, payload);
 }
 
 static int put_record(const ss_table *t, const ss_row *row, ss_bytes *payload, ss_bytes *framed, ss_error *error)
@@ -69,7 +63,7 @@ static int put_record(const ss_table *t, const ss_row *row, ss_bytes *payload, s
     if (row->offset == 0) return 0;
     uint32_t number = t->session[row->session]->number;
     if (renumber(t, row->source, row->offset, row->key, number, payload, SS_ENTRY_DONE, error)) return -1;
-    frame(framed, SS_ENTRY_DONE, payload);
+    ss_entry_frame(framed, SS_ENTRY_DONE, payload);
     return 0;
 }
 

@@ -108,15 +108,14 @@ int ss_entries_append(ss_entries *e, const ss_bytes *framed, ss_error *error)
     return 0;
 }
 
-void ss_entry_frame(ss_bytes *out, ss_entry_kind kind, const unsigned char *payload, size_t n)
+void ss_entry_frame(ss_bytes *out, ss_entry_kind kind, const ss_bytes *payload)
 {
-    if (n > MAX_PAYLOAD) {
-        out->failed = true;
-        return;
-    }
+    uint32_t n = (uint32_t)payload->n;
+    out->failed |= payload->failed || payload->n > MAX_PAYLOAD;
+    if (out->failed) return;
     ss_bytes_raw(out, entry_magic, sizeof entry_magic);
     ss_bytes_u32(out, kind);
-    ss_bytes_u32(out, (uint32_t)n);
-    ss_bytes_u32(out, entry_crc(kind, (uint32_t)n, payload));
-    ss_bytes_raw(out, payload, n);
+    ss_bytes_u32(out, n);
+    ss_bytes_u32(out, entry_crc(kind, n, payload->p));
+    ss_bytes_raw(out, payload->p, n);
 }

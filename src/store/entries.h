@@ -31,7 +31,7 @@ int ss_entries_read(ss_entries *e, uint64_t offset, ss_entry *entry, ss_error *e
 /* Offset of the first whole entry at or after `from`: 1; 0: none; -1 error. */
 int ss_entries_find(ss_entries *e, uint64_t from, uint64_t *at, ss_error *error);
 int ss_entries_append(ss_entries *e, const ss_bytes *framed, ss_error *error); /* at the end, which moves */
-/* Puts an entry's bytes, head and payload, behind what `out` holds. */
-void ss_entry_frame(ss_bytes *out, ss_entry_kind kind, const unsigned char *payload, size_t n);
+/* Puts an entry's bytes, head and payload, behind what `out` holds; no memory, or a payload that failed, is `failed`. */
+void ss_entry_frame(ss_bytes *out, ss_entry_kind kind, const ss_bytes *payload);
 
 #endif

@@ -7,6 +7,7 @@
 #include "table.h"
 
 enum { SS_FILL_INT = SS_UNKNOWN, SS_MAX_SERIES_FIELDS = 32 };
+#define SS_NAN_BITS 0x7FF8000000000000u
 
 typedef enum ss_cell { SS_CELL_INT8, SS_CELL_INT64, SS_CELL_REAL, SS_CELL_TEXT, SS_N_CELL } ss_cell;
 typedef enum ss_place { SS_IN_ROOT, SS_IN_HISTORY, SS_IN_SPECTRUM, SS_N_PLACES } ss_place; /* in which group of the file */
@@ -34,7 +35,7 @@ typedef struct ss_variable {
     void *data;                   /* (capacity) int8_t, int64_t, double or const char *; a series: (capacity, length), NaN padded */
     char *chars; size_t chars_bytes; /* (capacity, chars_bytes) where data points to, for texts of records */
     int axis_at; const char *fixed;  /* in the session at hand: its axis number, or its text */
-    const char *parsed_text; union { int8_t b; int64_t i; double d; } parsed; /* the last text that was parsed */
+    const char *parsed_text; uint64_t parsed; /* the last text that was parsed; its cell */
 } ss_variable;
 
 typedef struct ss_frame {
@@ -59,6 +60,9 @@ int ss_frame_allocate(ss_frame *f, size_t capacity, bool with_series, ss_error *
 size_t ss_frame_stretch(const ss_frame *f, size_t bytes, size_t n_rows); /* rows whose widest series takes so many bytes */
 int ss_frame_fill(ss_frame *f, const ss_table *t, size_t first, size_t n, ss_error *error);
 ss_variable *ss_frame_find(const ss_frame *f, ss_place place, const char *name); /* NULL: it has none */
+/* A cell that is a number, as its 64 bits: of an int64_t, to which an int8_t is widened, or of a double. */
+uint64_t ss_cell_get(const ss_variable *v, size_t i);
+void ss_cell_set(const ss_variable *v, size_t i, uint64_t bits);
 /* A cell as people write it; "" where a record is missing. */
 void ss_frame_text(const ss_variable *v, size_t i, bool has_record, char *out, size_t out_bytes);
 double ss_frame_number(const ss_variable *v, size_t i);  /* NaN for words and texts */

@@ -23,23 +23,29 @@ static void clean_text(char *text)
     }
 }
 
+uint64_t ss_cell_get(const ss_variable *v, size_t i)
+{
+    uint64_t bits;
+    if (v->cell == SS_CELL_INT8) return (uint64_t)(int64_t)((const int8_t *)v->data)[i];
+    memcpy(&bits, (const char *)v->data + i * sizeof bits, sizeof bits);
+    return bits;
+}
+
+void ss_cell_set(const ss_variable *v, size_t i, uint64_t bits)
+{
+    if (v->cell == SS_CELL_INT8) ((int8_t *)v->data)[i] = (int8_t)(int64_t)bits;
+    else memcpy((char *)v->data + i * sizeof bits, &bits, sizeof bits);
+}
+
 static void fill_field(ss_variable *v, size_t i, const ss_row *row, const ss_record *r)
 {
     const char *member = (const char *)r + v->field->offset;
-    bool has = row->offset != 0;
-    int64_t whole = 0;
-    if (v->cell == SS_CELL_INT8 || v->cell == SS_CELL_INT64) memcpy(&whole, member, sizeof whole);
-    switch (v->cell) {
-    case SS_CELL_INT8:
-        ((int8_t *)v->data)[i] = has ? (int8_t)whole : 0;
+    uint64_t bits;
+    if (v->cell != SS_CELL_TEXT) {
+        memcpy(&bits, member, sizeof bits); /* without a record pending and not measured; how often it was tried is known */
+        if (row->offset == 0 && v->field->offset == offsetof(ss_record, attempts)) bits = row->starts;
+        ss_cell_set(v, i, bits);
         return;
-    case SS_CELL_INT64:
-        /* How often a point was tried is known without a record. */
-        if (!has) whole = v->field->offset == offsetof(ss_record, attempts) ? (int64_t)row->starts : SS_FILL_INT;
-        ((int64_t *)v->data)[i] = whole;
-        return;
-    case SS_CELL_REAL: memcpy((double *)v->data + i, member, sizeof(double)); return;
-    default: break;
     }
     char *text = v->chars + i * v->chars_bytes;
     memcpy(text, member, v->chars_bytes);
@@ -49,28 +55,18 @@ static void fill_field(ss_variable *v, size_t i, const ss_row *row, const ss_rec
 }
 
 /* A setting's text as its type's number; what this version cannot read is filled. */
-static void parse(ss_variable *v, const char *text)
+static uint64_t parse(ss_variable *v, const char *text)
 {
     ss_settings s;
-    if (text && v->parsed_text == text) return;
+    bool flag;
+    if (text && v->parsed_text == text) return v->parsed;
     v->parsed_text = text;
-    bool ok = text && ss_key_parse(v->key, text, &s, NULL) == 0;
-    const char *member = (const char *)&s + v->key->offset;
-    bool flag = false;
-    switch (v->cell) {
-    case SS_CELL_INT8:
-        if (ok) memcpy(&flag, member, sizeof flag);
-        v->parsed.b = ok ? (int8_t)flag : (int8_t)SS_FILL_INT;
-        return;
-    case SS_CELL_INT64:
-        v->parsed.i = INT64_MIN;
-        if (ok) memcpy(&v->parsed.i, member, sizeof v->parsed.i);
-        return;
-    default:
-        v->parsed.d = NAN;
-        if (ok) memcpy(&v->parsed.d, member, sizeof v->parsed.d);
-        return;
-    }
+    v->parsed = v->cell == SS_CELL_INT8 ? UINT64_MAX : v->cell == SS_CELL_INT64 ? (uint64_t)INT64_MIN : SS_NAN_BITS;
+    if (!text || ss_key_parse(v->key, text, &s, NULL)) return v->parsed;
+    memcpy(&flag, (const char *)&s + v->key->offset, sizeof flag);
+    if (v->cell == SS_CELL_INT8) v->parsed = flag;
+    else memcpy(&v->parsed, (const char *)&s + v->key->offset, sizeof v->parsed);
+    return v->parsed;
 }
 
 static void fill_setting(ss_variable *v, size_t i, const ss_table *t, const ss_row *row)
@@ -78,13 +74,8 @@ static void fill_setting(ss_variable *v, size_t i, const ss_table *t, const ss_r
     const ss_session *s = t->session[row->session];
     const char *text = v->fixed;
     if (v->axis_at >= 0) text = t->words.text[s->value[(size_t)row->value * s->n_axes + (size_t)v->axis_at]];
-    if (v->cell != SS_CELL_TEXT) parse(v, text);
-    switch (v->cell) {
-    case SS_CELL_INT8: ((int8_t *)v->data)[i] = v->parsed.b; return;
-    case SS_CELL_INT64: ((int64_t *)v->data)[i] = v->parsed.i; return;
-    case SS_CELL_REAL: ((double *)v->data)[i] = v->parsed.d; return;
-    default: ((const char **)v->data)[i] = text ? text : ""; return;
-    }
+    if (v->cell == SS_CELL_TEXT) ((const char **)v->data)[i] = text ? text : "";
+    else ss_cell_set(v, i, parse(v, text));
 }
 
 static void enter_session(ss_frame *f, const ss_table *t, uint32_t session)
@@ -127,7 +118,7 @@ static void fill_row(ss_frame *f, size_t i, const ss_table *t, const ss_row *row
             break;
         case SS_FROM_FIELD: fill_field(v, i, row, r); break;
         case SS_FROM_SETTING: fill_setting(v, i, t, row); break;
-        case SS_FROM_COUNT: ((int64_t *)v->data)[i] = (int64_t)series_of(r, v->dim).n_rows; break;
+        case SS_FROM_COUNT: ss_cell_set(v, i, series_of(r, v->dim).n_rows); break;
         case SS_FROM_SERIES: if (v->data) fill_column(f, v, i, r); break;
         }
     }

@@ -7,33 +7,24 @@
 
 double ss_frame_number(const ss_variable *v, size_t i)
 {
-    int64_t whole;
-    switch (v->cell) {
-    case SS_CELL_INT8: return ((const int8_t *)v->data)[i];
-    case SS_CELL_INT64:
-        whole = ((const int64_t *)v->data)[i];
-        if (v->source == SS_FROM_SETTING && v->key && v->key->word && whole == SS_WORD) return NAN;
-        if (v->source == SS_FROM_FIELD && whole == SS_FILL_INT) return NAN;
-        return (double)whole;
-    case SS_CELL_REAL: return ((const double *)v->data)[i];
-    default: return NAN;
-    }
+    if (v->cell == SS_CELL_TEXT) return NAN;
+    uint64_t bits = ss_cell_get(v, i);
+    int64_t whole = (int64_t)bits;
+    double real;
+    memcpy(&real, &bits, sizeof real);
+    if (v->cell == SS_CELL_REAL) return real;
+    if (v->source == SS_FROM_SETTING && v->key && v->key->word && whole == SS_WORD) return NAN;
+    return v->source == SS_FROM_FIELD && v->cell == SS_CELL_INT64 && whole == SS_FILL_INT ? (double)NAN : (double)whole;
 }
 
 static void setting_text(const ss_variable *v, size_t i, char *out, size_t out_bytes)
 {
     ss_settings s;
     memset(&s, 0, sizeof s);
-    char *member = (char *)&s + v->key->offset;
-    bool flag;
-    switch (v->cell) {
-    case SS_CELL_INT8:
-        flag = ((const int8_t *)v->data)[i] != 0;
-        memcpy(member, &flag, sizeof flag);
-        break;
-    case SS_CELL_INT64: memcpy(member, (const int64_t *)v->data + i, sizeof(int64_t)); break;
-    default: memcpy(member, (const double *)v->data + i, sizeof(double)); break;
-    }
+    uint64_t bits = ss_cell_get(v, i);
+    bool flag = bits != 0;
+    memcpy((char *)&s + v->key->offset, v->cell == SS_CELL_INT8 ? (const void *)&flag : &bits,
+           v->cell == SS_CELL_INT8 ? sizeof flag : sizeof bits);
     ss_key_format(v->key, &s, out, out_bytes);
 }
 
@@ -49,7 +40,6 @@ static void real_text(double x, char *out, size_t out_bytes)
 
 void ss_frame_text(const ss_variable *v, size_t i, bool has_record, char *out, size_t out_bytes)
 {
-    int8_t code;
     out[0] = '\0';
     if (v->cell == SS_CELL_TEXT) {
         snprintf(out, out_bytes, "%s", ((const char *const *)v->data)[i]);
@@ -59,19 +49,10 @@ void ss_frame_text(const ss_variable *v, size_t i, bool has_record, char *out, s
         setting_text(v, i, out, out_bytes);
         return;
     }
-    switch (v->cell) {
-    case SS_CELL_INT8:
-        code = ((const int8_t *)v->data)[i];
-        if (v->field->type == SS_FIELD_STATUS && code >= 0 && code < SS_N_STATUS)
-            snprintf(out, out_bytes, "%s", ss_status_name[code]);
-        if (v->field->type == SS_FIELD_STOP && code >= 0 && code < SS_N_STOP)
-            snprintf(out, out_bytes, "%s", ss_stop_name[code]);
-        return;
-    case SS_CELL_INT64:
-        if (((const int64_t *)v->data)[i] != SS_FILL_INT) /* what is unknown is an empty cell */
-            snprintf(out, out_bytes, "%lld", (long long)((const int64_t *)v->data)[i]);
-        return;
-    default:
-        if (has_record) real_text(((const double *)v->data)[i], out, out_bytes);
-    }
+    int64_t whole = (int64_t)ss_cell_get(v, i);
+    if (v->cell == SS_CELL_REAL && has_record) real_text(ss_frame_number(v, i), out, out_bytes);
+    if (v->cell == SS_CELL_INT64 && whole != SS_FILL_INT) snprintf(out, out_bytes, "%lld", (long long)whole); /* else unknown */
+    if (v->cell != SS_CELL_INT8) return;
+    if (v->field->type == SS_FIELD_STATUS && whole >= 0 && whole < SS_N_STATUS) snprintf(out, out_bytes, "%s", ss_status_name[whole]);
+    if (v->field->type == SS_FIELD_STOP && whole >= 0 && whole < SS_N_STOP) snprintf(out, out_bytes, "%s", ss_stop_name[whole]);
 }

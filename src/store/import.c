@@ -35,16 +35,9 @@ static const char *id_of(const ss_frame *frame, size_t i)
 static void get_field(const ss_variable *v, size_t i, ss_record *r)
 {
     char *member = (char *)r + v->field->offset;
-    int64_t whole;
-    switch (v->cell) {
-    case SS_CELL_INT8:
-        whole = ((const int8_t *)v->data)[i];
-        memcpy(member, &whole, sizeof whole);
-        return;
-    case SS_CELL_INT64: memcpy(member, (const int64_t *)v->data + i, sizeof whole); return;
-    case SS_CELL_REAL: memcpy(member, (const double *)v->data + i, sizeof(double)); return;
-    default: snprintf(member, v->field->bytes, "%s", ((const char *const *)v->data)[i]); return;
-    }
+    uint64_t bits = v->cell == SS_CELL_TEXT ? 0 : ss_cell_get(v, i);
+    if (v->cell == SS_CELL_TEXT) snprintf(member, v->field->bytes, "%s", ((const char *const *)v->data)[i]);
+    else memcpy(member, &bits, sizeof bits);
 }
 
 /* How many rows of this dimension the point has. */
@@ -128,8 +121,7 @@ static int close_job(import *m, const ss_results_file *f, ss_error *error)
     m->entry.n_axes = f->n_axes;
     memcpy(m->entry.axis, f->axis, sizeof f->axis);
     ss_job_entry_encode(&m->entry, &m->points, &payload);
-    ss_entry_frame(&framed, SS_ENTRY_JOB, payload.p, payload.n);
-    if (payload.failed) framed.failed = true;
+    ss_entry_frame(&framed, SS_ENTRY_JOB, &payload);
     int rc = ss_entries_append(m->out, &framed, error) || ss_entries_append(m->out, &m->rows, error) ? -1 : 0;
     ss_bytes_finish(&payload);
     ss_bytes_finish(&framed);
@@ -171,14 +163,13 @@ static int add_entries(import *m, const unsigned char id[SS_ID_RAW], uint32_t n,
     memcpy(start.id, id, SS_ID_RAW);
     if (r->attempts > 0) {
         ss_start_entry_encode(&start, &payload);
-        ss_entry_frame(&m->rows, SS_ENTRY_START, payload.p, payload.n);
+        ss_entry_frame(&m->rows, SS_ENTRY_START, &payload);
     }
     payload.n = 0;
     if (r->status != SS_PENDING) {
         rc = ss_done_entry_encode(m->entry.number + 1, id, n, axis, value, r, &payload, error);
-        ss_entry_frame(&m->rows, SS_ENTRY_DONE, payload.p, payload.n);
+        ss_entry_frame(&m->rows, SS_ENTRY_DONE, &payload);
     }
-    if (payload.failed) m->rows.failed = true;
     ss_bytes_finish(&payload);
     return rc;
 }

@@ -235,12 +235,10 @@ done:
 /* A variable that the file lacks reads as if nothing were known. */
 static void fill_missing(ss_variable *v, size_t n)
 {
-    for (size_t i = 0; i < n; i++) switch (v->cell) {
-        case SS_CELL_INT8: ((int8_t *)v->data)[i] = 0; break;
-        case SS_CELL_INT64: ((int64_t *)v->data)[i] = v->source == SS_FROM_COUNT ? 0 : SS_FILL_INT; break;
-        case SS_CELL_REAL: ((double *)v->data)[i] = NAN; break;
-        default: ((const char **)v->data)[i] = "";
-        }
+    uint64_t bits = v->cell == SS_CELL_REAL ? SS_NAN_BITS : v->source == SS_FROM_COUNT || v->cell == SS_CELL_INT8 ? 0 : (uint64_t)SS_FILL_INT;
+    for (size_t i = 0; i < n; i++)
+        if (v->cell == SS_CELL_TEXT) ((const char **)v->data)[i] = "";
+        else ss_cell_set(v, i, bits);
 }
 
 static int read_variable(ss_frame *f, ss_variable *v, ss_error *error)

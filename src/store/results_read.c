@@ -57,6 +57,11 @@ int ss_weights_folder(const char *results, char *out, size_t out_bytes)
 
 /* ---- columns ---------------------------------------------------------------------------------------------------- */
 
+static char *keep(ss_results *r, const char *text)
+{
+    return (char *)(uintptr_t)ss_words_keep(r->words, text ? text : "");
+}
+
 static int fill_column(ss_results *r, ss_column *c, const ss_variable *v, ss_error *error)
 {
     char buffer[4096];
@@ -74,9 +79,7 @@ static int fill_column(ss_results *r, ss_column *c, const ss_variable *v, ss_err
             text = ((const char *const *)v->data)[i];
         else
             ss_frame_text(v, i, r->status[i] != SS_PENDING, buffer, sizeof buffer);
-        uint32_t word = ss_words_add(r->words, text, strlen(text));
-        if (word == SS_NO_WORD) return ss_fail(error, "no memory for column %s", v->name);
-        c->text[i] = (char *)(uintptr_t)((const ss_words *)r->words)->text[word];
+        if (!(c->text[i] = keep(r, text))) return ss_fail(error, "no memory for column %s", v->name);
     }
     return 0;
 }
@@ -110,9 +113,7 @@ static int fill_rows(ss_results *r, const ss_frame *f, ss_error *error)
         r->finished_age_s[i] = end ? age_s(((const char *const *)end->data)[i], now) : (double)NAN;
         r->running_s[i] = NAN;
         r->worker[i] = -1;
-        uint32_t word = ss_words_add(r->words, id[i], strlen(id[i]));
-        if (word == SS_NO_WORD) return ss_fail(error, "no memory for %zu rows", r->n);
-        r->id[i] = (char *)(uintptr_t)((const ss_words *)r->words)->text[word];
+        if (!(r->id[i] = keep(r, id[i]))) return ss_fail(error, "no memory for %zu rows", r->n);
     }
     return 0;
 }
@@ -127,14 +128,6 @@ static int fill_columns(ss_results *r, const ss_frame *f, ss_error *error)
         if (v->source != SS_FROM_FIELD && v->source != SS_FROM_SETTING) continue;
         if (fill_column(r, &r->column[r->n_columns++], v, error)) return -1;
     }
-    return 0;
-}
-
-static int copy_heads(ss_results *r, const char *const text[5], ss_error *error)
-{
-    char **head[5] = {&r->job_text, &r->created, &r->updated, &r->version, &r->data_path};
-    for (int i = 0; i < 5; i++)
-        if (!(*head[i] = ss_strdup(text[i] ? text[i] : ""))) return ss_fail(error, "no memory for the results");
     return 0;
 }
 
@@ -164,9 +157,12 @@ static int fill(ss_results *r, const ss_table *t, ss_error *error)
         const ss_variable *end = ss_frame_find(f, SS_IN_ROOT, "finished");
         for (size_t i = 0; end && i < r->n; i++)
             if (strcmp(((const char *const *)end->data)[i], updated) > 0) updated = ((const char *const *)end->data)[i];
-        const char *head[5] = {newest->info[SS_INFO_JOB_TEXT], first->info[SS_INFO_TIME], updated,
-                               newest->info[SS_INFO_VERSION], newest->info[SS_INFO_DATA_PATH]};
-        rc = copy_heads(r, head, error);
+        r->job_text = keep(r, newest->info[SS_INFO_JOB_TEXT]);
+        r->created = keep(r, first->info[SS_INFO_TIME]);
+        r->updated = keep(r, updated);
+        r->version = keep(r, newest->info[SS_INFO_VERSION]);
+        r->data_path = keep(r, newest->info[SS_INFO_DATA_PATH]);
+        if (!r->job_text || !r->created || !r->updated || !r->version || !r->data_path) rc = ss_fail(error, "no memory for the results");
         fill_running(r, t);
         r->session_s = age_s(newest->info[SS_INFO_TIME] ? newest->info[SS_INFO_TIME] : "", time(NULL));
     }
@@ -217,11 +213,6 @@ void ss_results_destroy(ss_results *r)
     ss_free(r->running_s);
     ss_free(r->worker);
     ss_free(r->id);
-    ss_free(r->job_text);
-    ss_free(r->created);
-    ss_free(r->updated);
-    ss_free(r->version);
-    ss_free(r->data_path);
     if (r->words) ss_words_finish(r->words);
     ss_free(r->words);
     ss_free(r);

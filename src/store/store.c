@@ -167,14 +167,13 @@ static int append_job_entry(ss_store *s, const ss_job_entry *e, const ss_points 
 {
     ss_bytes payload = {0}, framed = {0};
     ss_job_entry_encode(e, points, &payload);
-    for (int copy = 0; copy < 2; copy++) ss_entry_frame(&framed, SS_ENTRY_JOB, payload.p, payload.n);
-    framed.failed |= payload.failed;
+    for (int copy = 0; copy < 2; copy++) ss_entry_frame(&framed, SS_ENTRY_JOB, &payload);
     const ss_entry entry = {SS_ENTRY_JOB, (uint32_t)payload.n, s->journal->e.end, s->journal->e.end + framed.n / 2, payload.p};
     int rc = ss_journal_append(s->journal, &framed, true, error);
     if (rc == 0) rc = ss_table_apply(s->table, &entry, error) ? -1 : 0;
     payload.n = 0;
     ss_job_entry_encode(e, &(ss_points){0}, &payload);
-    ss_entry_frame(&s->recent, SS_ENTRY_JOB, payload.p, payload.n);
+    ss_entry_frame(&s->recent, SS_ENTRY_JOB, &payload);
     s->job_bytes = s->recent.n;
     ss_bytes_finish(&payload);
     ss_bytes_finish(&framed);
@@ -366,8 +365,7 @@ static int append(ss_store *s, ss_entry_kind kind, const ss_bytes *payload, bool
 {
     ss_bytes framed = {0};
     ss_entry entry = {kind, (uint32_t)payload->n, s->journal->e.end, 0, payload->p};
-    ss_entry_frame(&framed, kind, payload->p, payload->n);
-    framed.failed |= payload->failed;
+    ss_entry_frame(&framed, kind, payload);
     ss_error why = {{0}};
     int rc = ss_journal_append(s->journal, &framed, sync, &why);
     if (rc != -1 && kind == SS_ENTRY_DONE) ss_bytes_raw(&s->recent, framed.p, framed.n);
