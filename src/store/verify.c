@@ -154,7 +154,7 @@ static int repair(verification *v, ss_error *error)
         return -1;
     }
     if (stale) tell(v, "%s: made anew", v->in.path);
-    list_given_up(v);
+    if (j->state != SS_WHOLE || f->state != SS_WHOLE) list_given_up(v);
     return 0;
 }
 

@@ -118,7 +118,7 @@ same whole got
 start_and_stop cut.h5
 dd if=/dev/null of="$saved" bs=1 seek=$((size / 3)) 2>/dev/null
 run 0 verify cut.h5 --repair
-has out 'removed, its point begins anew'
+has out 'kept aside, its point begins anew'
 run 0 run job.yaml -o cut.h5
 lacks err 'begins anew'
 everything cut.h5 >got
