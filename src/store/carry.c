@@ -53,7 +53,8 @@ static bool is_made_anew(const thing *o, const char *name)
 {
     if (is_in(" DIMENSION_LIST REFERENCE_LIST ", name) || strncmp(name, "_Netcdf4", 8) == 0) return true;
     if (!o->ours) return false;
-    if (H5Iget_type(o->id) == H5I_DATASET) return is_in(" CLASS NAME long_name units flag_values flag_meanings _FillValue ", name);
+    if (H5Iget_type(o->id) == H5I_DATASET)
+        return is_in(" CLASS NAME long_name units flag_values flag_meanings _FillValue ", name);
     for (int i = 0; i < SS_N_INFO; i++)
         if (o->path[0] == '\0' && strcmp(ss_info_name[i], name) == 0) return true;
     return o->path[0] == '\0' && is_in(" schema schema_version axes created updated journal_uuid journal_bytes ", name);
@@ -236,7 +237,7 @@ static int each_scale(const thing *o, ss_error *error)
     for (int d = 0; d < rank; d++)
         for (size_t k = 0; rc == 0 && k < list[d].len; k++) {
             ssize_t n = H5Rget_name(o->id, H5R_OBJECT, (const hobj_ref_t *)list[d].p + k, scale, sizeof scale);
-            if (n <= 1 || n >= (ssize_t)sizeof scale) rc = ss_fail(error, "has a dimension whose scale is not in the file; it is damaged");
+            if (n <= 1 || n >= (ssize_t)sizeof scale) rc = ss_fail(error, "has a dimension whose scale is not in the file");
             else if (o->w->step == CHECK) rc = check_scale(o, scale + 1, length[d], error);
             else rc = attach(o, scale, (unsigned)d, error);
         }
@@ -320,5 +321,6 @@ int ss_carry_check(const char *path, const ss_table *t, size_t n_rows, size_t *n
 int ss_carry_copy(const char *path, hid_t file, const ss_table *t, ss_error *error)
 {
     walk w = {.old = -1, .file = file, .error = error};
-    return walk_all(&w, path, t, COPY, ATTACH) ? ss_fail_in(error, "what was added cannot be carried over to the file made anew") : 0;
+    if (walk_all(&w, path, t, COPY, ATTACH) == 0) return 0;
+    return ss_fail_in(error, "what was added cannot be carried over to the file made anew");
 }

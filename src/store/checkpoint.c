@@ -60,7 +60,8 @@ static void put_table(ss_bytes *b, const ss_pieces *state)
     uint32_t crc = 0;
     for (size_t i = 0; i < state->n; i++) {
         const ss_piece *p = &state->piece[i];
-        file_entry e = {.bytes = {(uint32_t)p->bytes, (uint32_t)((uint64_t)p->bytes >> 32)}, .crc = ss_crc32(0, p->data, p->bytes)};
+        file_entry e = {.bytes = {(uint32_t)p->bytes, (uint32_t)((uint64_t)p->bytes >> 32)}};
+        e.crc = ss_crc32(0, p->data, p->bytes);
         memcpy(e.name, p->name, strnlen(p->name, sizeof e.name));
         crc = ss_crc32(crc, &e, sizeof e);
         ss_bytes_raw(b, &e, sizeof e);
@@ -113,7 +114,8 @@ static int parse_head(const file_head *h, uint64_t size, ss_checkpoint_head *hea
         return ss_fail(error, "is damaged: its head does not have the checksum it was written with");
     if (h->order != ORDER_MARK) return ss_fail(error, "comes from a machine with another byte order");
     if (h->bytes != size)
-        return ss_fail(error, "is damaged: it has %llu bytes, expected %llu", (unsigned long long)size, (unsigned long long)h->bytes);
+        return ss_fail(error, "is damaged: it has %llu bytes, expected %llu", (unsigned long long)size,
+                       (unsigned long long)h->bytes);
     if (h->n > SS_MAX_PIECES) return ss_fail(error, "has %u pieces, expected at most %d", h->n, SS_MAX_PIECES);
     *head = (ss_checkpoint_head){.epoch = h->epoch, .step = h->step, .products = h->products, .train_s = h->train_s,
                                  .curvature_s = h->curvature_s, .saved_unix_s = h->saved_unix_s};

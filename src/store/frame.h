@@ -17,7 +17,11 @@ typedef enum ss_source { SS_FROM_ID, SS_FROM_FIELD, SS_FROM_SETTING, SS_FROM_COU
 /* Every variable has the dimension point; series (of the record's tables, and of eigenvalues) have a second one, of which each
  * point has as many rows as the dimension's count says. */
 typedef enum ss_dim { SS_DIM_POINT, SS_DIM_K, SS_DIM_EPOCH, SS_DIM_CHECK, SS_DIM_NODE, SS_N_DIMS } ss_dim;
-typedef struct ss_dimension { const char *name; ss_place place; int64_t first; const char *text, *count, *count_text; } ss_dimension;
+typedef struct ss_dimension {
+    const char *name; ss_place place;
+    int64_t first;                /* coordinate */
+    const char *text, *count, *count_text;
+} ss_dimension;
 extern const ss_dimension ss_dimensions[SS_N_DIMS];
 
 typedef struct ss_variable {
@@ -32,7 +36,7 @@ typedef struct ss_variable {
     const ss_key *key;            /* SS_FROM_SETTING; NULL: a key of another version, kept as text */
     const char *text, *unit;      /* for people */
     hid_t set;                    /* in the file that is read or written; -1: it is not there */
-    void *data;                   /* (capacity) int8_t, int64_t, double or const char *; a series: (capacity, length), NaN padded */
+    void *data;                   /* (capacity) int8_t, int64_t, double or const char *; a series: (capacity, length) */
     char *chars; size_t chars_bytes; /* (capacity, chars_bytes) where data points to, for texts of records */
     int axis_at; const char *fixed;  /* in the session at hand: its axis number, or its text */
     const char *parsed_text; uint64_t parsed; /* the last text that was parsed; its cell */

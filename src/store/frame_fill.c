@@ -42,7 +42,8 @@ static void fill_field(ss_variable *v, size_t i, const ss_row *row, const ss_rec
     const char *member = (const char *)r + v->field->offset;
     uint64_t bits;
     if (v->cell != SS_CELL_TEXT) {
-        memcpy(&bits, member, sizeof bits); /* without a record pending and not measured; how often it was tried is known */
+        memcpy(&bits, member, sizeof bits);
+        /* How often a point was tried is known without a record. */
         if (row->offset == 0 && v->field->offset == offsetof(ss_record, attempts)) bits = row->starts;
         ss_cell_set(v, i, bits);
         return;

@@ -53,6 +53,7 @@ void ss_frame_text(const ss_variable *v, size_t i, bool has_record, char *out, s
     if (v->cell == SS_CELL_REAL && has_record) real_text(ss_frame_number(v, i), out, out_bytes);
     if (v->cell == SS_CELL_INT64 && whole != SS_FILL_INT) snprintf(out, out_bytes, "%lld", (long long)whole); /* else unknown */
     if (v->cell != SS_CELL_INT8) return;
-    if (v->field->type == SS_FIELD_STATUS && whole >= 0 && whole < SS_N_STATUS) snprintf(out, out_bytes, "%s", ss_status_name[whole]);
-    if (v->field->type == SS_FIELD_STOP && whole >= 0 && whole < SS_N_STOP) snprintf(out, out_bytes, "%s", ss_stop_name[whole]);
+    bool status = v->field->type == SS_FIELD_STATUS;
+    if (whole >= 0 && whole < (status ? (int)SS_N_STATUS : (int)SS_N_STOP))
+        snprintf(out, out_bytes, "%s", status ? ss_status_name[whole] : ss_stop_name[whole]);
 }

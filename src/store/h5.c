@@ -195,7 +195,8 @@ done:
     return rc;
 }
 
-int ss_h5_rows(hid_t set, ss_h5_way way, hid_t type, hid_t plan, size_t first, size_t n, size_t columns, void *data, ss_error *error)
+int ss_h5_rows(hid_t set, ss_h5_way way, hid_t type, hid_t plan, size_t first, size_t n, size_t columns, void *data,
+               ss_error *error)
 {
     int rc = -1;
     hid_t space = -1, memory = -1;
@@ -225,7 +226,8 @@ int ss_h5_copy_bytes(hid_t set, int fd, uint64_t *n, ss_error *error)
     for (size_t count; rc == 0 && *n < (uint64_t)total; *n += count) {
         count = (uint64_t)total - *n < BLOCK_BYTES ? (size_t)((uint64_t)total - *n) : BLOCK_BYTES;
         rc = ss_h5_rows(set, SS_H5_READ, H5T_NATIVE_UCHAR, H5P_DEFAULT, *n, count, 0, block, error);
-        if (rc == 0 && ss_file_write_at(fd, block, count, *n)) rc = ss_fail(error, "no memory for its bytes: %s", strerror(errno));
+        if (rc == 0 && ss_file_write_at(fd, block, count, *n))
+            rc = ss_fail(error, "no memory for its bytes: %s", strerror(errno));
     }
     ss_free(block);
     return rc;

@@ -72,7 +72,8 @@ static int get_eigenvalues(const ss_frame *f, size_t i, ss_record *r, ss_error *
     r->eigenvalue = ss_alloc((size_t)n, sizeof *r->eigenvalue);
     if (!r->eigenvalue) return ss_fail(error, "no memory for a record");
     r->n_eigenvalues = (size_t)n;
-    for (size_t k = 0; k < (size_t)n; k++) r->eigenvalue[k] = v ? ((const double *)v->data)[i * f->length[SS_DIM_K] + k] : (double)NAN;
+    const double *row = v ? (const double *)v->data + i * f->length[SS_DIM_K] : NULL;
+    for (size_t k = 0; k < (size_t)n; k++) r->eigenvalue[k] = row ? row[k] : (double)NAN;
     return 0;
 }
 
@@ -281,7 +282,8 @@ static int compare_row(void *ctx, const ss_results_file *f, size_t i, ss_error *
     size_t at = f->frame->first + i;
     int64_t row = ss_id_pack(id_of(f->frame, i), id) ? -1 : ss_table_find(c->table, id);
     if (row != (int64_t)at)
-        return ss_fail(error, "row %zu (%.32s) is %s", at, id_of(f->frame, i), row < 0 ? "not among its entries" : "another row there");
+        return ss_fail(error, "row %zu (%.32s) is %s", at, id_of(f->frame, i),
+                       row < 0 ? "not among its entries" : "another row there");
     if (compare_settings(c->table, &c->table->row[row], f, i, error)) return -1;
     ss_record_init(&known);
     int rc = get_record(f, i, &in_file, error);

@@ -58,7 +58,8 @@ static int write_header(ss_journal *j, ss_error *error)
     memcpy(h + UUID_AT, j->uuid, SS_UUID_BYTES);
     ss_bytes_set_u32(h + CRC_AT, ss_crc32(0, h, CRC_AT));
     j->e.end = sizeof h;
-    return ss_file_write_at(j->e.fd, h, sizeof h, 0) ? ss_fail(error, "%s: cannot be written: %s", j->e.path, strerror(errno)) : 0;
+    if (ss_file_write_at(j->e.fd, h, sizeof h, 0) == 0) return 0;
+    return ss_fail(error, "%s: cannot be written: %s", j->e.path, strerror(errno));
 }
 
 ss_journal *ss_journal_create(const char *path, const unsigned char *uuid, ss_error *error)
@@ -166,7 +167,8 @@ int ss_journal_append(ss_journal *j, const ss_bytes *framed, bool sync, ss_error
     if (j->broken) return ss_fail(error, "%s: an earlier write failed; start the sweep again to go on", j->e.path);
     if (ss_entries_append(&j->e, framed, error) == 0 && (!sync || fdatasync(j->e.fd) == 0)) {
         if (fstat(j->e.fd, &st) == 0 && (uint64_t)st.st_size == j->e.end) return 0;
-        fail_foreign(j, (uint64_t)st.st_size < j->e.end ? "cut short" : "written", error); /* both are whole, but only one may go on */
+        /* Both are whole, but only one may go on. */
+        fail_foreign(j, (uint64_t)st.st_size < j->e.end ? "cut short" : "written", error);
         return SS_JOURNAL_LOST;
     }
     if (framed->failed) return -1;
@@ -207,7 +209,8 @@ void ss_journal_note(ss_journal *j)
 static int copy_entries(const ss_journal *from, ss_journal *to, ss_error *error)
 {
     uint32_t crc;
-    if (ss_file_copy(from->e.fd, to->e.end, from->e.end - to->e.end, to->e.fd, &crc, error)) return ss_fail_in(error, "%s", from->e.path);
+    if (ss_file_copy(from->e.fd, to->e.end, from->e.end - to->e.end, to->e.fd, &crc, error))
+        return ss_fail_in(error, "%s", from->e.path);
     to->e.end = from->e.end;
     return 0;
 }

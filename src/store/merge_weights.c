@@ -30,7 +30,8 @@ static int copy_file(const char *from, const char *to, ss_error *error)
     if (in < 0) return -1;
     int rc = ss_replacement_begin(&r, to, error);
     if (rc == 0) {
-        rc = ss_file_copy(in, 0, size, r.fd, &crc, error) ? ss_fail_in(error, "%s", from) : ss_replacement_commit(&r, true, false, error);
+        if (ss_file_copy(in, 0, size, r.fd, &crc, error)) rc = ss_fail_in(error, "%s", from);
+        else rc = ss_replacement_commit(&r, true, false, error);
         ss_replacement_abandon(&r);
     }
     close(in);

@@ -24,7 +24,8 @@ enum { SS_SCHEMA_VERSION = 1 };
 #define SS_SCHEMA_NAME "sharpsweep results"
 
 /* results_write.c: the file made anew from the index and its entries, put in place at once. */
-typedef struct ss_results_head { unsigned char uuid[SS_UUID_BYTES]; uint64_t journal_bytes; } ss_results_head; /* of the journal beside it */
+/* Of the journal beside it. */
+typedef struct ss_results_head { unsigned char uuid[SS_UUID_BYTES]; uint64_t journal_bytes; } ss_results_head;
 /* carry: the file that is there has objects of others, which go over (carry.h). */
 int ss_results_write(const char *path, const ss_table *t, const ss_results_head *head, bool carry, ss_error *error);
 /* results_file.c: an existing file, checked before anything of it is believed. */
@@ -35,7 +36,7 @@ typedef struct ss_results_file {
     char *created, *updated, *uuid, *info[SS_N_INFO];
     ss_frame *frame;
 } ss_results_file;
-/* fd: an HDF5 file whose seal fits, or has none. Where it cannot be opened *state says of what kind it is: DAMAGED, FOREIGN or NEWER (inspect.h). */
+/* fd: an HDF5 file whose seal fits, or has none. Where it cannot be opened *state says why: DAMAGED, FOREIGN or NEWER. */
 ss_results_file *ss_results_file_open(int fd, const char *path, ss_state *state, ss_error *error);
 void ss_results_file_close(ss_results_file *f);
 /* Rows into the frame, which has been allocated. Texts live until the next call. */
@@ -51,8 +52,8 @@ int ss_import(ss_results_file *f, ss_entries *out, ss_error *error);
 int ss_import_compare(ss_results_file *f, const ss_table *t, bool lags, ss_error *error);
 
 /* place.c */
-/* A folder beside the results whose name ends so and that has a file `name`: weights or checkpoints that were not moved or renamed
- * along with their results. 0, -1: none. */
+/* A folder beside the results whose name ends so and that has a file `name`: weights or checkpoints that were not moved or
+ * renamed along with their results. 0, -1: none. */
 int ss_place_astray(const char *results, const char *ending, const char *name, char out[SS_PATH_BYTES]);
 /* can results be written at `path`, which leads to `real`? -1: a link that leads to nothing, no right to. */
 int ss_place_check(const char *path, const char *real, ss_error *error);

@@ -13,8 +13,9 @@ static int read_attributes(ss_results_file *f, ss_state *state, ss_error *error)
 {
     char *schema = NULL;
     int64_t version = 0;
+    hid_t at = f->place[SS_IN_ROOT];
     int rc = -1;
-    if (ss_h5_get_text(f->place[SS_IN_ROOT], "schema", &schema, error) || ss_h5_get_int(f->place[SS_IN_ROOT], "schema_version", &version, error))
+    if (ss_h5_get_text(at, "schema", &schema, error) || ss_h5_get_int(at, "schema_version", &version, error))
         goto done;
     *state = SS_FOREIGN;
     if (strcmp(schema, SS_SCHEMA_NAME) == 0 && version < 1) {
@@ -33,11 +34,11 @@ static int read_attributes(ss_results_file *f, ss_state *state, ss_error *error)
         goto done;
     }
     *state = SS_DAMAGED;
-    if (ss_h5_get_text(f->place[SS_IN_ROOT], "axes", &f->axes_text, error) || ss_h5_get_text(f->place[SS_IN_ROOT], "created", &f->created, error) ||
-        ss_h5_get_text(f->place[SS_IN_ROOT], "updated", &f->updated, error) || ss_h5_get_text(f->place[SS_IN_ROOT], "journal_uuid", &f->uuid, error))
+    if (ss_h5_get_text(at, "axes", &f->axes_text, error) || ss_h5_get_text(at, "created", &f->created, error) ||
+        ss_h5_get_text(at, "updated", &f->updated, error) || ss_h5_get_text(at, "journal_uuid", &f->uuid, error))
         goto done;
     for (int i = 0; i < SS_N_INFO; i++)
-        if (ss_h5_get_text(f->place[SS_IN_ROOT], ss_info_name[i], &f->info[i], error)) goto done;
+        if (ss_h5_get_text(at, ss_info_name[i], &f->info[i], error)) goto done;
     for (char *save, *p = strtok_r(f->axes_text, " ", &save); p; p = strtok_r(NULL, " ", &save)) {
         if (f->n_axes == SS_MAX_FILE_AXES || strlen(p) > 63) {
             ss_fail(error, "attribute axes is damaged");
@@ -235,7 +236,8 @@ done:
 /* A variable that the file lacks reads as if nothing were known. */
 static void fill_missing(ss_variable *v, size_t n)
 {
-    uint64_t bits = v->cell == SS_CELL_REAL ? SS_NAN_BITS : v->source == SS_FROM_COUNT || v->cell == SS_CELL_INT8 ? 0 : (uint64_t)SS_FILL_INT;
+    uint64_t bits = v->cell == SS_CELL_REAL ? SS_NAN_BITS : (uint64_t)SS_FILL_INT;
+    if (v->source == SS_FROM_COUNT || v->cell == SS_CELL_INT8) bits = 0;
     for (size_t i = 0; i < n; i++)
         if (v->cell == SS_CELL_TEXT) ((const char **)v->data)[i] = "";
         else ss_cell_set(v, i, bits);

@@ -151,7 +151,9 @@ static int fill(ss_results *r, const ss_table *t, ss_error *error)
     ss_frame *f = ss_frame_of_table(t, error);
     if (!f) return -1;
     r->n = t->n_rows;
-    int rc = ss_frame_allocate(f, r->n, false, error) || ss_frame_fill(f, t, 0, r->n, error) || fill_columns(r, f, error) ? -1 : 0;
+    int rc = ss_frame_allocate(f, r->n, false, error);
+    if (rc == 0) rc = ss_frame_fill(f, t, 0, r->n, error);
+    if (rc == 0) rc = fill_columns(r, f, error);
     if (rc == 0) {
         const char *updated = newest->info[SS_INFO_TIME]; /* ISO times of one zone sort as texts */
         const ss_variable *end = ss_frame_find(f, SS_IN_ROOT, "finished");
@@ -162,7 +164,8 @@ static int fill(ss_results *r, const ss_table *t, ss_error *error)
         r->updated = keep(r, updated);
         r->version = keep(r, newest->info[SS_INFO_VERSION]);
         r->data_path = keep(r, newest->info[SS_INFO_DATA_PATH]);
-        if (!r->job_text || !r->created || !r->updated || !r->version || !r->data_path) rc = ss_fail(error, "no memory for the results");
+        if (!r->job_text || !r->created || !r->updated || !r->version || !r->data_path)
+            rc = ss_fail(error, "no memory for the results");
         fill_running(r, t);
         r->session_s = age_s(newest->info[SS_INFO_TIME] ? newest->info[SS_INFO_TIME] : "", time(NULL));
     }

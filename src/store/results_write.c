@@ -124,7 +124,8 @@ static int make_variable(const writer *w, ss_variable *v, ss_error *error)
     int rc = -1;
     if (v->cell == SS_CELL_REAL) fill = &nan_fill;
     if (v->cell == SS_CELL_INT64 && v->source == SS_FROM_FIELD) fill = &int_fill;
-    if (make_dataset(w->place[v->place], v->name, v->cell, series ? 2 : 1, dim, w->frame->capacity, fill, &v->set, error)) goto done;
+    if (make_dataset(w->place[v->place], v->name, v->cell, series ? 2 : 1, dim, w->frame->capacity, fill, &v->set, error))
+        goto done;
     H5_TRY(H5DSattach_scale(v->set, w->scale[SS_DIM_POINT], 0));
     if (series) H5_TRY(H5DSattach_scale(v->set, w->scale[v->dim], 1));
     rc = put_words(v->set, v->text, v->unit, error) || put_meanings(v->set, v, error) ? -1 : 0;

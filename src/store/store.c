@@ -343,7 +343,8 @@ static int lose(ss_store *s, ss_error *error)
     struct stat st;
     bool written = stat(s->journal->e.path, &st) == 0 && (uint64_t)st.st_size >= s->journal->e.end &&
                    ss_lock_borrow(s->journal->e.path) == s->journal->e.fd; /* all of ours is in it, beside what is not */
-    if (written || ss_journal_escape(s->journal, s->path, &s->recent, &why) == 0) return ss_journal_tell_lost(s->journal, s->path, &s->lost, s->n_recent, error);
+    if (written || ss_journal_escape(s->journal, s->path, &s->recent, &why) == 0)
+        return ss_journal_tell_lost(s->journal, s->path, &s->lost, s->n_recent, error);
     return ss_fail(error, "%s; %zu finished points that the results file lacks cannot be saved: %s", s->lost.text, s->n_recent,
                    why.text);
 }
