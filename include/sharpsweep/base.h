@@ -74,7 +74,8 @@ int ss_replacement_begin(ss_replacement *r, const char *path, ss_error *error);
 int ss_replacement_commit(ss_replacement *r, bool new_only, bool keep_open, ss_error *error);
 void ss_replacement_abandon(ss_replacement *r);
 int ss_file_replace(const char *path, const void *bytes, size_t n, ss_error *error);
-void ss_file_remove_temporaries(const char *path); /* left by killed processes; for whoever may alone write `path`; "FOLDER/": of all files */
+/* Removes what processes of this host that live no more left of `path`; "FOLDER/": of all its files ID.h5. */
+void ss_file_remove_temporaries(const char *path);
 /* Gives the file the name PATH.kept-TIME too, one that was free: what replaces PATH then destroys nothing. (A file system without
  * hard links: instead of its name.) */
 int ss_file_keep(const char *path, char kept[SS_PATH_BYTES], ss_error *error);
