@@ -164,7 +164,7 @@ size_t ss_folder_missing(const char *path)
 void ss_folder_unmake(const char *path, size_t from)
 {
     char folder[SS_PATH_BYTES];
-    if (from == 0 || folder_of(path, folder, NULL) || strstr(folder, "..")) return; /* .. may lead to what was there before */
+    if (from == 0 || folder_of(path, folder, NULL)) return;
     for (char *end = folder + strlen(folder); end && (size_t)(end - folder) >= from; end = strrchr(folder, '/')) {
         *end = '\0';
         if (rmdir(folder) && errno != ENOENT && errno != ENAMETOOLONG) return;
@@ -176,6 +176,8 @@ int ss_folder_make(const char *path, ss_error *error)
     char folder[SS_PATH_BYTES];
     size_t from = ss_folder_missing(path);
     if (strlen(path) >= sizeof folder) return too_long(path, error);
+    if (from > 0 && strstr(path + from, "/../")) /* of what is made here, none may lead back to what was there before */
+        return ss_fail(error, "%s: the folder %.*s does not exist", path, (int)from, path);
     for (size_t n = 0; (n = next_folder(path, n)) != 0;) {
         memcpy(folder, path, n);
         folder[n] = '\0';

@@ -164,11 +164,37 @@ static void makes_folders_or_none(void)
     end();
 }
 
+/* Two dots in a name are a name; as a folder they may lead only from what is there. */
+static void makes_no_folder_to_leave_it(void)
+{
+    char deep[600], sentence[200];
+    ss_error error;
+    begin();
+    snprintf(sentence, sizeof sentence, ": the folder %s/x does not exist", folder);
+    static const char *const refused[] = {"x/../a.h5", "x/y/../../a.h5", "x//../y/a.h5"};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        snprintf(deep, sizeof deep, "%s/%s", folder, refused[i]);
+        CU_ASSERT(ss_folder_make(deep, &error) == -1 && strstr(error.text, sentence) && n_names() == 0);
+    }
+    snprintf(deep, sizeof deep, "%s/x..y/z../a.h5", folder);
+    size_t from = ss_folder_missing(deep);
+    CU_ASSERT(ss_folder_make(deep, &error) == 0 && n_names() == 1);
+    ss_folder_unmake(deep, from);
+    CU_ASSERT(n_names() == 0);
+    snprintf(deep, sizeof deep, "%s/../%s/u/a.h5", folder, strrchr(folder, '/') + 1);
+    from = ss_folder_missing(deep);
+    CU_ASSERT(ss_folder_make(deep, &error) == 0 && n_names() == 1);
+    ss_folder_unmake(deep, from);
+    CU_ASSERT(n_names() == 0);
+    end();
+}
+
 static const ss_case cases[] = {
     {"replaces as a whole", replaces_as_a_whole},
     {"keeps under a free name", keeps_under_a_free_name},
     {"refuses what is no file", refuses_what_is_no_file},
     {"removes only its own temporaries", removes_only_its_own_temporaries},
     {"makes folders or none", makes_folders_or_none},
+    {"makes no folder to leave it", makes_no_folder_to_leave_it},
 };
 SS_SUITE("file", cases)
