@@ -216,16 +216,23 @@ static int temporary_name(const char *path, char out[SS_PATH_BYTES], ss_error *e
 
 int ss_replacement_begin(ss_replacement *r, const char *path, ss_error *error)
 {
+    struct stat old;
     r->fd = -1;
     r->temporary[0] = '\0';
     if (strlen(path) >= sizeof r->path) return too_long(path, error);
     strcpy(r->path, path);
     if (temporary_name(path, r->temporary, error)) return -1;
+    bool replaces = lstat(path, &old) == 0 && S_ISREG(old.st_mode);
+    mode_t mode = replaces ? old.st_mode & 0777 : 0666;
     unlink(r->temporary); /* of an earlier process of this number, which is dead */
-    r->fd = open(r->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-    if (r->fd >= 0) return 0;
-    r->temporary[0] = '\0';
-    return ss_fail(error, "%s: cannot be made: %s", path, strerror(errno));
+    r->fd = open(r->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode | S_IRUSR | S_IWUSR);
+    if (r->fd < 0) {
+        r->temporary[0] = '\0';
+        return ss_fail(error, "%s: cannot be made: %s", path, strerror(errno));
+    }
+    /* Who could read the old file can read the new one, and nobody else; some file systems know no rights. */
+    if (replaces && fchmod(r->fd, mode)) ss_log(SS_LOG_WARNING, "%s: its access rights cannot be kept: %s", path, strerror(errno));
+    return 0;
 }
 
 /* Fails with EEXIST where `to` is there. */

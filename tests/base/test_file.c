@@ -63,6 +63,25 @@ static void replaces_as_a_whole(void)
     end();
 }
 
+static mode_t rights(void)
+{
+    struct stat st;
+    return stat(path, &st) ? 0 : st.st_mode & 07777;
+}
+
+static void keeps_access_rights(void)
+{
+    static const mode_t modes[] = {0600, 0640, 0664, 0444, 0755};
+    begin();
+    mode_t mask = umask(027);
+    CU_ASSERT(ss_file_replace(path, "1", 1, NULL) == 0 && rights() == 0640);
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        CU_ASSERT(chmod(path, modes[i]) == 0 && ss_file_replace(path, "2", 1, NULL) == 0 && rights() == modes[i]);
+    }
+    umask(mask);
+    end();
+}
+
 static void keeps_under_a_free_name(void)
 {
     char one[SS_PATH_BYTES], two[SS_PATH_BYTES];
@@ -191,6 +210,7 @@ static void makes_no_folder_to_leave_it(void)
 
 static const ss_case cases[] = {
     {"replaces as a whole", replaces_as_a_whole},
+    {"keeps access rights", keeps_access_rights},
     {"keeps under a free name", keeps_under_a_free_name},
     {"refuses what is no file", refuses_what_is_no_file},
     {"removes only its own temporaries", removes_only_its_own_temporaries},
