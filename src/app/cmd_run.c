@@ -152,8 +152,7 @@ static int read_whole(sweep *s, ss_error *error)
     size_t n_done = 0;
     s->n = ss_grid_count(ss_study_grid(s->study));
     if (!s->whole) return 0;
-    s->done_aside = ss_alloc(s->n, sizeof *s->done_aside);
-    if (!s->done_aside) return ss_fail(error, "no memory for %zu points", s->n);
+    if (!(s->done_aside = ss_alloc(s->n, sizeof *s->done_aside))) return ss_fail(error, "no memory for %zu points", s->n);
     return ss_done_mark(s->study, s->whole, s->done_aside, &n_done, error);
 }
 

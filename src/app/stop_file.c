@@ -24,8 +24,8 @@ int ss_stop_file_find(ss_stop_file *f, const char *results, ss_error *error)
     return 0;
 }
 
-/* Nothing else than a small plain file: a folder would stop every run for ever, and what somebody else keeps under this name, such
- * as results, is not ours to remove. */
+/* Nothing else than a small plain file: a folder would stop every run for ever, and what somebody else keeps under this name,
+ * such as results, is not ours to remove. */
 static bool is_there(const char *path, struct stat *file)
 {
     static const unsigned char hdf5[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
