@@ -57,7 +57,8 @@ static ss_state read_header(ss_part *part, const char *path)
         return SS_UNREADABLE;
     }
     if (ours && !damaged && version != SS_JOURNAL_VERSION) {
-        ss_fail(&part->why, "%s: has format version %u, this program knows %d; use the newer sharpsweep that made it", path, version,
+        ss_fail(&part->why, "%s: has format version %u, this program knows %d; use the newer sharpsweep that made it", path,
+                version,
                 SS_JOURNAL_VERSION);
         return SS_NEWER;
     }
@@ -128,8 +129,8 @@ static int find_entries(ss_part *part, hid_t file, ss_error *error)
     return rc < 0 ? ss_fail_in(error, "%s", part->entries.path) : rc;
 }
 
-/* Every entry must make sense and together they must list the file's rows; of a file that no seal vouches for, every column is held
- * against them. */
+/* Every entry must make sense and together they must list the file's rows; of a file that no seal vouches for, every column is
+ * held against them. */
 static int check_entries(ss_part *part, ss_results_file *f, ss_error *error)
 {
     ss_join join = {.deep = !part->sealed};

@@ -72,7 +72,8 @@ int ss_results_replace(ss_results_target *t, const ss_table *table, const ss_res
     return 0;
 }
 
-int ss_results_put(ss_results_target *t, ss_journal *new, const ss_inspection *in, bool held, const ss_table *table, bool file_too,
+int ss_results_put(ss_results_target *t, ss_journal *new, const ss_inspection *in, bool held, const ss_table *table,
+                   bool file_too,
                    void (*say)(void *ctx, const char *line), void *ctx, ss_error *error)
 {
     char kept[SS_PATH_BYTES] = "";
