@@ -44,7 +44,8 @@ static int refuse(const ss_inspection *in, ss_error *error)
     const char *way = way_out[part->state];
     if (in->journal.state == SS_ABSENT && in->file.state == SS_ABSENT)
         return ss_fail(error, "%s: there is neither a results file nor its journal", in->path);
-    if (in->journal.state >= SS_FOREIGN && in->file.state >= SS_FOREIGN && part->state != SS_NEWER)
+    bool foreign = in->journal.state == SS_FOREIGN || in->file.state == SS_FOREIGN;
+    if (foreign && in->journal.state >= SS_FOREIGN && in->file.state >= SS_FOREIGN && part->state != SS_NEWER)
         return ss_fail(error,
                        "%s; %s; move both away and run the job again, which then begins anew, or write to another file (-o)",
                        in->file.why.text, in->journal.why.text);
