@@ -492,7 +492,7 @@ int ss_cmd_run(const ss_arguments *arguments, ss_error *error)
     ss_signals_endure();
     if (ss_farm_rank() == 0) s.status_file = arguments->value[3];
     int status = open_sweep(&s, arguments, error) ? SS_EXIT_USAGE : run_opened(&s, error);
-    if (status == SS_EXIT_USAGE && (!ss_farm_is_whole() || ss_signal_came())) status = SS_EXIT_STOPPED; /* nothing is wrong with it */
+    if (status == SS_EXIT_USAGE && (!ss_farm_is_whole() || ss_signal_came())) status = SS_EXIT_STOPPED; /* not the job */
     if (ss_farm_rank() == 0)
         ss_status_file_end(s.status_file, status, status == SS_EXIT_STOPPED && s.stopped_by ? s.stopped_by : "");
     sweep_finish(&s);

@@ -48,7 +48,7 @@ static void read_in_child(uint64_t n_bytes, void (*read)(void *ctx), void *ctx)
     _exit(0);                     /* no exit handlers: they are the parent's */
 }
 
-/* Waits for the child, or for a signal that asks us to stop: it ends the child, and then has its usual effect. 0, or the signal. */
+/* Waits for the child, or for a signal that asks us to stop, which ends the child and then has its usual effect: 0, or it. */
 static int wait_for(pid_t child, int *status, const sigset_t *awaited)
 {
     const struct timespec pause = {0, 200 * 1000 * 1000};
