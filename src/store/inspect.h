@@ -39,8 +39,8 @@ typedef enum ss_command { SS_TO_RUN, SS_TO_READ, SS_TO_MERGE, SS_TO_REPAIR, SS_N
 ss_use ss_policy(const ss_inspection *in, ss_command command, ss_error *error);
 /* Does the file hold what the journal lacks? Then the journal is made anew of both. */
 bool ss_journal_lacks(const ss_inspection *in);
-/* Makes in->table of what the policy lets the command use, with a warning where a part that is there is left out; -1: refused. With
- * SS_USE_NOTHING the table is empty. say: repair's lines about what cannot be used. */
+/* Makes in->table of what the policy lets the command use, with a warning where a part that is there is left out; -1: refused.
+ * With SS_USE_NOTHING the table is empty. say: repair's lines about what cannot be used. */
 int ss_load(ss_inspection *in, ss_command command, void (*say)(void *ctx, const char *line), void *ctx, ss_error *error);
 /* The line about what was kept aside; say NULL: into the log. */
 void ss_tell_kept(const char *path, const char *kept, void (*say)(void *ctx, const char *line), void *ctx);
@@ -58,11 +58,11 @@ int ss_results_target_check(ss_results_target *t, const ss_inspection *in, size_
 /* Makes the file anew. Where somebody has touched it since it was last seen, it is looked at again first. */
 int ss_results_replace(ss_results_target *t, const ss_table *table, const ss_results_head *head,
                        void (*say)(void *ctx, const char *line), void *ctx, ss_error *error);
-/* The same with a new journal, complete and not published, in which all of it stands. held: the old one's lock is ours, and the file
- * comes first, so that a full disk is noticed before the old journal goes; else the journal first, so that of two processes that
- * both begin a sweep one loses before it has written anything. What was torn or damaged is kept. -1: nothing has changed. */
+/* The same with a new journal, complete and not published, in which all of it stands. held: the old one's lock is ours, and the
+ * file comes first, so that a full disk is noticed before the old journal goes; else the journal first, so that of two processes
+ * that both begin a sweep one loses before it has written anything. What was torn or damaged is kept. -1: nothing has changed. */
 enum { SS_RESULTS_WITHOUT_JOURNAL = -2 }; /* the file is in place and holds everything, but the journal could not follow */
-int ss_results_put(ss_results_target *t, ss_journal *new, const ss_inspection *in, bool held, const ss_table *table, bool file_too,
-                   void (*say)(void *ctx, const char *line), void *ctx, ss_error *error);
+int ss_results_put(ss_results_target *t, ss_journal *new, const ss_inspection *in, bool held, const ss_table *table,
+                   bool file_too, void (*say)(void *ctx, const char *line), void *ctx, ss_error *error);
 
 #endif

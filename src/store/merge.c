@@ -52,7 +52,8 @@ static int disagree(const ss_merge *m, const ss_inspection *in, const ss_row *ro
     if (i < n) field_text(&field[i], theirs, b, sizeof b);
     return ss_fail(error, "point %.300s has two results: %s is %s in %.200s, %s in %.200s; runs on processors of another kind or "
                    "with another BLAS may differ like that: leave one of the files out", point,
-                   i < n ? field[i].name : "its eigenvalues or curves", a, m->origin[m->from[ss_table_find(m->table, row->id)]], b,
+                   i < n ? field[i].name : "its eigenvalues or curves", a,
+                   m->origin[m->from[ss_table_find(m->table, row->id)]], b,
                    in->path);
 }
 
@@ -138,8 +139,8 @@ static int add_input(ss_merge *m, const char *path, uint16_t input, ss_error *er
     int rc = ss_inspect(path, &in, error);
     bool again = rc == 0 && strcmp(in.path, m->target.path) == 0; /* the file itself is in already, if it was there */
     if (rc == 0 && in.writer_alive && !again)
-        rc = ss_fail(error, "%s: is being written by a running sweep; merge when it has ended, or stop it (touch %s.stop)", in.path,
-                     in.path);
+        rc = ss_fail(error, "%s: is being written by a running sweep; merge when it has ended, or stop it (touch %s.stop)",
+                     in.path, in.path);
     if (rc == 0 && !(again && m->table->n_rows)) rc = take(m, &in, input, error);
     ss_inspection_finish(&in);
     return rc;
@@ -151,7 +152,8 @@ static int add_input(ss_merge *m, const char *path, uint16_t input, ss_error *er
 static int begin(ss_merge *m, const char *out, ss_journal **held, ss_error *error)
 {
     char journal_path[SS_PATH_BYTES], path[SS_PATH_BYTES];
-    if (ss_results_resolve(out, path, error) || ss_place_check(out, path, error) || ss_journal_path(path, journal_path, error)) return -1;
+    if (ss_results_resolve(out, path, error) || ss_place_check(out, path, error) || ss_journal_path(path, journal_path, error))
+        return -1;
     if (access(journal_path, F_OK) == 0 && !(*held = ss_journal_open(journal_path, error))) return -1;
     if (ss_inspect(path, &m->target, error)) return -1;
     const ss_part *j = &m->target.journal, *f = &m->target.file;

@@ -7,8 +7,8 @@
 
 /* Four letters: run, read (show, status, report, plan), an input of merge, verify --repair.
  *   -  begin anew      j  the journal      f  the file      b  both, joined      !  refuse
- * Of a file that is DAMAGED its entries are read, each proven by its checksum, wherever they lie. What is not read as it stands is
- * warned of; what is replaced although it is DAMAGED or TORN is kept as NAME.kept-TIME. A journal that is TORN is read like
+ * Of a file that is DAMAGED its entries are read, each proven by its checksum, wherever they lie. What is not read as it stands
+ * is warned of; what is replaced although it is DAMAGED or TORN is kept as NAME.kept-TIME. A journal that is TORN is read like
  * a whole one. */
 static const char rule[SS_N_STATES][SS_N_STATES][SS_N_COMMANDS + 1] = {
     /* file:            absent  empty   whole   torn    damaged foreign other   newer   unreadable */
@@ -27,7 +27,8 @@ static const char rule[SS_N_STATES][SS_N_STATES][SS_N_COMMANDS + 1] = {
 static const char *const way_out[SS_N_STATES] = {
     [SS_ABSENT] = "", [SS_EMPTY] = "remove it", [SS_WHOLE] = "", [SS_TORN] = "",
     [SS_DAMAGED] = "`sharpsweep verify --repair` saves what can be proven",
-    [SS_FOREIGN] = "move it away and run the job again, or write to another file (-o)", [SS_OTHER] = "move one of them away, or write to another file (-o)",
+    [SS_FOREIGN] = "move it away and run the job again, or write to another file (-o)",
+    [SS_OTHER] = "move one of them away, or write to another file (-o)",
     [SS_NEWER] = "", [SS_UNREADABLE] = "make it readable, or move it away and run the job again, or write to another file (-o)",
 };
 
@@ -44,7 +45,8 @@ static int refuse(const ss_inspection *in, ss_error *error)
     if (in->journal.state == SS_ABSENT && in->file.state == SS_ABSENT)
         return ss_fail(error, "%s: there is neither a results file nor its journal", in->path);
     if (in->journal.state >= SS_FOREIGN && in->file.state >= SS_FOREIGN && part->state != SS_NEWER)
-        return ss_fail(error, "%s; %s; move both away and run the job again, which then begins anew, or write to another file (-o)",
+        return ss_fail(error, "%s; %s; move both away and run the job again, which then begins anew, or write to another file "
+                       "(-o)",
                        in->file.why.text, in->journal.why.text);
     return ss_fail(error, "%s%s%s", part->why.text, way[0] ? "; " : "", way);
 }
@@ -71,7 +73,8 @@ static void ignore(void *ctx, const char *line)
 static void warn_of(const ss_part *part, const char *instead)
 {
     if (part->state != SS_ABSENT && part->state != SS_WHOLE)
-        ss_log(SS_LOG_WARNING, "%s; %s%s", part->why.text, instead, part->state == SS_DAMAGED ? "; `sharpsweep verify` says more" : "");
+        ss_log(SS_LOG_WARNING, "%s; %s%s", part->why.text, instead,
+               part->state == SS_DAMAGED ? "; `sharpsweep verify` says more" : "");
 }
 
 /* The file lacks nothing, so that it need not be made anew. */
@@ -125,7 +128,8 @@ int ss_load(ss_inspection *in, ss_command command, void (*say)(void *ctx, const 
 void ss_tell_kept(const char *path, const char *kept, void (*say)(void *ctx, const char *line), void *ctx)
 {
     char line[2 * SS_PATH_BYTES + 64];
-    snprintf(line, sizeof line, "%s: is made anew, and the old one, which may hold what cannot be proven, is kept as %s", path, kept);
+    snprintf(line, sizeof line, "%s: is made anew, and the old one, which may hold what cannot be proven, is kept as %s",
+             path, kept);
     if (say) say(ctx, line);
     else ss_log(SS_LOG_WARNING, "%s", line);
 }

@@ -197,7 +197,7 @@ static int append_job(ss_store *s, const ss_provenance *p, ss_error *error)
     e->number = s->table->n_sessions ? s->table->session[s->table->n_sessions - 1]->number + 1 : 1;
     e->n_axes = (uint32_t)s->n_keys;
     memcpy(e->axis, s->axis, sizeof s->axis);
-    int rc = job_settings(s, e, &words, error) || new_points(s, &points, error) || append_job_entry(s, e, &points, error) ? -1 : 0;
+    int rc = job_settings(s, e, &words, error) || new_points(s, &points, error) ? -1 : append_job_entry(s, e, &points, error);
     ss_points_finish(&points);
     ss_words_finish(&words);
     ss_free(e);
@@ -226,7 +226,8 @@ static int write_journal(ss_store *s, const ss_provenance *p, ss_error *error)
     s->journal = new;
     if (s->in.use == SS_USE_FILE || (s->in.use == SS_USE_BOTH && ss_journal_lacks(&s->in)))
         ss_log(SS_LOG_WARNING, "%s: %s; %zu results are taken over from %s", s->in.journal_path,
-               s->in.use == SS_USE_BOTH ? "had lost its end" : "is missing or empty and is made again", s->in.from_file.n_new, s->path);
+               s->in.use == SS_USE_BOTH ? "had lost its end" : "is missing or empty and is made again",
+               s->in.from_file.n_new, s->path);
     return ss_table_settle(s->table, new, true, error) || (has_work(s) && append_job(s, p, error)) ? -1 : 0;
 }
 
@@ -286,8 +287,8 @@ static void tell_astray(const ss_store *s)
         ss_id_format(row->id, name);
         strcat(name, SS_CHECKPOINT_SUFFIX);
         if (ss_place_astray(s->path, ".checkpoints", name, folder) == 0)
-            ss_log(SS_LOG_WARNING, "%s: has no checkpoints in %s, but there are some of its points in %s: to go on from them, stop, rename "
-                   "that folder, and run again", s->path, s->in.checkpoints_path, folder);
+            ss_log(SS_LOG_WARNING, "%s: has no checkpoints in %s, but there are some of its points in %s: to go on from them, "
+                   "stop, rename that folder, and run again", s->path, s->in.checkpoints_path, folder);
         return;                   /* one point tells; to look for all would take as many looks into every folder */
     }
 }

@@ -54,7 +54,7 @@ void ss_table_destroy(ss_table *t);
  * finished record replaces a failed one. Sessions that both have are one. */
 typedef struct ss_join {
     void (*say)(void *ctx, const char *line); /* every fault is a line, and reading goes on; NULL: the first is the error */
-    /* Another source has finished this row already, with other bytes: 0 it stays, 1 the entry replaces it, -1 error. NULL: stays. */
+    /* Another source has finished this row already, with other bytes: 0 it stays, 1 the entry replaces it, -1. NULL: stays. */
     int (*both)(void *ctx, size_t row, const struct ss_done_entry *theirs, ss_error *error);
     void *ctx;
     bool deep;                    /* every record is decoded; one that does not decode is a fault */
@@ -84,14 +84,14 @@ bool ss_row_is_finished(const ss_row *row);
 /* A row's record. */
 int ss_table_record(const ss_table *t, const ss_row *row, ss_record *record, ss_error *error);
 
-/* emit.c: all that the table holds as entries, framed, each JOB twice, in an order that gives the same rows: what a new journal and
- * the dataset journal/entries of a results file are made of. */
+/* emit.c: all that the table holds as entries, framed, each JOB twice, in an order that gives the same rows: what a new journal
+ * and the dataset journal/entries of a results file are made of. */
 /* A JOB and its copy, or a row's START and DONE; i: number of the session, behind them of the row. */
 typedef int ss_emit_put(void *ctx, size_t i, const ss_bytes *framed, ss_error *error);
 int ss_table_emit(const ss_table *t, ss_emit_put *put, void *ctx, ss_error *error);
 uint64_t ss_table_emit_bytes(const ss_table *t);
-/* Appends to the journal what other sources than it (source 0) hold, or, where it is new, everything; then the table needs no other
- * source. Not synced. */
+/* Appends to the journal what other sources than it (source 0) hold, or, where it is new, everything; then the table needs no
+ * other source. Not synced. */
 int ss_table_settle(ss_table *t, ss_journal *j, bool is_new, ss_error *error);
 bool ss_session_is_needed(const ss_table *t, uint32_t session); /* else its entry says nothing that others do not */
 

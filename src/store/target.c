@@ -35,7 +35,8 @@ static int look_again(ss_results_target *t, const ss_table *table, ss_error *err
     ss_error why = {{0}};
     int rc = ss_inspect(t->path, &in, error);
     if (rc == 0 && in.file.state == SS_UNREADABLE) rc = ss_fail(error, "%s", in.file.why.text);
-    bool good = rc == 0 && in.file.state == SS_WHOLE && ss_load(&in, SS_TO_READ, NULL, NULL, &why) == 0 && in.from_file.n_new == 0 &&
+    bool good = rc == 0 && in.file.state == SS_WHOLE && ss_load(&in, SS_TO_READ, NULL, NULL, &why) == 0 &&
+                in.from_file.n_new == 0 &&
                 ss_results_target_check(t, &in, table->n_rows, &why) == 0;
     if (rc == 0 && !good) t->state = in.file.state == SS_ABSENT || in.file.state == SS_EMPTY ? SS_ABSENT : SS_DAMAGED;
     ss_inspection_finish(&in);
@@ -61,8 +62,8 @@ int ss_results_replace(ss_results_target *t, const ss_table *table, const ss_res
     return 0;
 }
 
-int ss_results_put(ss_results_target *t, ss_journal *new, const ss_inspection *in, bool held, const ss_table *table, bool file_too,
-                   void (*say)(void *ctx, const char *line), void *ctx, ss_error *error)
+int ss_results_put(ss_results_target *t, ss_journal *new, const ss_inspection *in, bool held, const ss_table *table,
+                   bool file_too, void (*say)(void *ctx, const char *line), void *ctx, ss_error *error)
 {
     char kept[SS_PATH_BYTES] = "";
     ss_results_head head = {.journal_bytes = new->e.end};
