@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,7 +164,7 @@ size_t ss_folder_missing(const char *path)
 void ss_folder_unmake(const char *path, size_t from)
 {
     char folder[SS_PATH_BYTES];
-    if (from == 0 || folder_of(path, folder, NULL) || strstr(folder, "..")) return; /* .. may lead to what was there before */
+    if (from == 0 || folder_of(path, folder, NULL)) return;
     for (char *end = folder + strlen(folder); end && (size_t)(end - folder) >= from; end = strrchr(folder, '/')) {
         *end = '\0';
         if (rmdir(folder) && errno != ENOENT && errno != ENAMETOOLONG) return;
@@ -174,6 +176,8 @@ int ss_folder_make(const char *path, ss_error *error)
     char folder[SS_PATH_BYTES];
     size_t from = ss_folder_missing(path);
     if (strlen(path) >= sizeof folder) return too_long(path, error);
+    if (from > 0 && strstr(path + from, "/../")) /* of what is made here, none may lead back to what was there before */
+        return ss_fail(error, "%s: the folder %.*s does not exist", path, (int)from, path);
     for (size_t n = 0; (n = next_folder(path, n)) != 0;) {
         memcpy(folder, path, n);
         folder[n] = '\0';
@@ -188,30 +192,47 @@ int ss_folder_make(const char *path, ss_error *error)
 
 /* ---- replacing -------------------------------------------------------------------------------------------------- */
 
-/* PATH.HOST.PID-N.tmp: no other process has it, of any host that shares the folder. */
-static int temporary_name(const char *path, char out[SS_PATH_BYTES], ss_error *error)
+enum { HOST_BYTES = 33 };
+
+/* This host, as names of files have it. */
+static void host_name(char out[HOST_BYTES])
 {
-    static unsigned count;
     char host[64] = "";
     gethostname(host, sizeof host - 1);
     for (char *p = host; *p; p++)
         if (*p == '/') *p = '-';
-    int n = snprintf(out, SS_PATH_BYTES, "%s.%.32s.%ld-%u" TEMPORARY, path, host, (long)getpid(), ++count);
+    snprintf(out, HOST_BYTES, "%.*s", HOST_BYTES - 1, host);
+}
+
+/* PATH.HOST.PID-N.tmp: no other process has it, of any host that shares the folder. */
+static int temporary_name(const char *path, char out[SS_PATH_BYTES], ss_error *error)
+{
+    static unsigned count;
+    char host[HOST_BYTES];
+    host_name(host);
+    int n = snprintf(out, SS_PATH_BYTES, "%s.%s.%ld-%u" TEMPORARY, path, host, (long)getpid(), ++count);
     return n < SS_PATH_BYTES ? 0 : too_long(path, error);
 }
 
 int ss_replacement_begin(ss_replacement *r, const char *path, ss_error *error)
 {
+    struct stat old;
     r->fd = -1;
     r->temporary[0] = '\0';
     if (strlen(path) >= sizeof r->path) return too_long(path, error);
     strcpy(r->path, path);
     if (temporary_name(path, r->temporary, error)) return -1;
+    bool replaces = lstat(path, &old) == 0 && S_ISREG(old.st_mode);
+    mode_t mode = replaces ? old.st_mode & 0777 : 0666;
     unlink(r->temporary); /* of an earlier process of this number, which is dead */
-    r->fd = open(r->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-    if (r->fd >= 0) return 0;
-    r->temporary[0] = '\0';
-    return ss_fail(error, "%s: cannot be made: %s", path, strerror(errno));
+    r->fd = open(r->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode | S_IRUSR | S_IWUSR);
+    if (r->fd < 0) {
+        r->temporary[0] = '\0';
+        return ss_fail(error, "%s: cannot be made: %s", path, strerror(errno));
+    }
+    /* Who could read the old file can read the new one, and nobody else; some file systems know no rights. */
+    if (replaces && fchmod(r->fd, mode)) ss_log(SS_LOG_WARNING, "%s: its access rights cannot be kept: %s", path, strerror(errno));
+    return 0;
 }
 
 /* Fails with EEXIST where `to` is there. */
@@ -290,28 +311,41 @@ int ss_file_replace(const char *path, const void *bytes, size_t n, ss_error *err
     return -1;
 }
 
-/* HOST.PID-N.tmp */
-static bool is_temporary(const char *tail)
+/* HOST.PID-N.tmp, exactly as temporary_name writes it on this host for a process that lives no more. */
+static bool is_abandoned(const char *tail)
 {
-    const char *dash = strrchr(tail, '-'), *dot = dash;
+    char host[HOST_BYTES], same[128];
+    host_name(host);
+    size_t n = strlen(host);
+    if (strncmp(tail, host, n) != 0 || tail[n] != '.') return false;
     char *end;
-    if (!dash) return false;
-    while (dot > tail && *dot != '.') dot--;
-    long pid = *dot == '.' ? strtol(dot + 1, &end, 10) : 0;
-    if (pid <= 0 || end != dash || dot == tail) return false;
-    strtol(dash + 1, &end, 10);
-    return end > dash + 1 && strcmp(end, TEMPORARY) == 0;
+    long pid = strtol(tail + n + 1, &end, 10);
+    if (pid <= 0 || pid > INT_MAX || *end != '-') return false;
+    unsigned long count = strtoul(end + 1, NULL, 10);
+    snprintf(same, sizeof same, "%s.%ld-%lu" TEMPORARY, host, pid, count);
+    return strcmp(tail, same) == 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
+/* What follows the name of the file to which a temporary one belongs; base "": ID.h5; NULL: it belongs to another. */
+static const char *tail_of(const char *name, const char *base)
+{
+    enum { ID_DIGITS = 32 };
+    size_t n = strlen(base);
+    if (n == 0) {
+        if (strspn(name, "0123456789abcdef") != ID_DIGITS || strncmp(name + ID_DIGITS, ".h5", 3) != 0) return NULL;
+        n = ID_DIGITS + 3;
+    } else if (strncmp(name, base, n) != 0) return NULL;
+    return name[n] == '.' ? name + n + 1 : NULL;
 }
 
 void ss_file_remove_temporaries(const char *path)
 {
     char folder[SS_PATH_BYTES], name[SS_PATH_BYTES + 256];
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-    size_t n = strlen(base);
     DIR *dir = folder_of(path, folder, NULL) ? NULL : opendir(folder);
     for (const struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
-        bool named = n == 0 || (strncmp(e->d_name, base, n) == 0 && e->d_name[n] == '.');
-        if (!named || !is_temporary(e->d_name + (n ? n + 1 : 0))) continue;
+        const char *tail = tail_of(e->d_name, base);
+        if (!tail || !is_abandoned(tail)) continue;
         snprintf(name, sizeof name, "%s/%s", folder, e->d_name);
         unlink(name);
     }

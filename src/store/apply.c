@@ -52,7 +52,7 @@ static int decode_session(ss_table *t, ss_view *v, ss_session *s)
 {
     s->number = ss_view_u32(v);
     uint32_t n_info = ss_view_u32(v);
-    if (v->bad || n_info < SS_INFO_KERNELS || n_info > 256 || s->number == 0) return 1;
+    if (v->bad || n_info < SS_INFO_KERNELS || n_info > 256 || s->number == 0 || s->number > INT32_MAX) return 1;
     s->info[SS_INFO_KERNELS] = ""; /* older journals end before it */
     for (uint32_t i = 0; i < n_info; i++) {
         const char *text = keep_text(t, v);

@@ -56,7 +56,7 @@ static bool is_made_anew(const thing *o, const char *name)
     if (H5Iget_type(o->id) == H5I_DATASET)
         return is_in(" CLASS NAME long_name units flag_values flag_meanings _FillValue ", name);
     for (int i = 0; i < SS_N_INFO; i++)
-        if (o->path[0] == '\0' && strcmp(ss_info_name[i], name) == 0) return true;
+        if (o->path[0] == '\0' && i != SS_INFO_TIME && i != SS_INFO_HOST && strcmp(ss_info_name[i], name) == 0) return true;
     return o->path[0] == '\0' && is_in(" schema schema_version axes created updated journal_uuid journal_bytes ", name);
 }
 

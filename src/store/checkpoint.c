@@ -78,6 +78,18 @@ static int write_pieces(ss_replacement *r, const ss_bytes *front, const ss_piece
     return rc;
 }
 
+/* A state of the same point gives way; anything else that has taken the name is kept. */
+static int keep_strangers(const char *path, const char *id, ss_error *error)
+{
+    ss_checkpoint_head head;
+    char kept[SS_PATH_BYTES];
+    int there = ss_checkpoint_peek(path, &head, NULL);
+    if (there == 0 || (there == 1 && strcmp(head.id, id) == 0)) return 0;
+    if (ss_file_keep(path, kept, error)) return -1;
+    ss_log(SS_LOG_WARNING, "%s: is no checkpoint of this point, and is kept as %s", path, kept);
+    return 0;
+}
+
 static int replace_file(const char *path, const ss_bytes *front, const ss_pieces *state, ss_error *error)
 {
     ss_replacement r;
@@ -93,7 +105,8 @@ int ss_checkpoint_write(const char *path, const ss_checkpoint_head *head, const 
     ss_bytes front = {0};
     put_head(&front, head, state);
     put_table(&front, state);
-    int rc = front.failed ? ss_fail(error, "%s: no memory for its head", path) : replace_file(path, &front, state, error);
+    int rc = keep_strangers(path, head->id, error);
+    if (rc == 0) rc = front.failed ? ss_fail(error, "%s: no memory for its head", path) : replace_file(path, &front, state, error);
     ss_bytes_finish(&front);
     return rc;
 }

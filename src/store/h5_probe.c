@@ -17,7 +17,7 @@
 #endif
 #endif
 
-enum { LEAST_S = 20, BYTES_PER_S = 4 << 20, SPARE_BYTES = 256 << 20, SPARE_PER_BYTE = 4 };
+enum { LEAST_S = 20, BYTES_PER_S = 64 << 20, SPARE_BYTES = 256 << 20, SPARE_PER_BYTE = 4 };
 
 /* As much memory again as this process has, and what the file's bytes may need. */
 static void limit_memory(uint64_t n_bytes)
@@ -53,6 +53,8 @@ int ss_h5_survives(const char *path, uint64_t n_bytes, void (*read)(void *ctx), 
     while (waitpid(child, &status, 0) < 0)
         if (errno != EINTR) return 0;
     if (WIFEXITED(status)) return 0;
-    return ss_fail(error, "%s: is damaged or made to harm: HDF5 %s", path,
-                   WTERMSIG(status) == SIGALRM ? "does not come to an end with it" : "crashes on it");
+    bool no_time = WTERMSIG(status) == SIGALRM || WTERMSIG(status) == SIGKILL;
+    ss_fail(error, "%s: %s", path, no_time ? "HDF5 does not come to an end with it in the time that it has" :
+            "is damaged or made to harm: HDF5 crashes on it");
+    return no_time ? SS_H5_NO_TIME : -1;
 }

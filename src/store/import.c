@@ -215,94 +215,70 @@ int ss_import(ss_results_file *f, ss_entries *out, ss_error *error)
 
 /* ---- columns against records ------------------------------------------------------------------------------------ */
 
-typedef struct comparison { const ss_table *table; bool lags, *unshown; } comparison;
-
-/* What a file of this table does not show, because no job has asked for it (frame.c). */
-static int find_unshown(comparison *c, const ss_frame *f, ss_error *error)
+static bool same_number(const ss_variable *a, size_t i, const ss_variable *b, size_t k)
 {
-    ss_frame *wanted = ss_frame_of_table(c->table, error);
-    if (!wanted) return -1;
-    c->unshown = ss_alloc(f->n_variables, sizeof *c->unshown);
-    for (size_t k = 0; c->unshown && k < f->n_variables; k++) {
-        const ss_variable *v = &f->variable[k];
-        c->unshown[k] = v->field && v->field->key && !ss_frame_find(wanted, v->place, v->name);
+    uint64_t x = ss_cell_get(a, i), y = ss_cell_get(b, k);
+    double p, q;
+    memcpy(&p, &x, sizeof p);
+    memcpy(&q, &y, sizeof q);
+    return x == y || (a->cell == SS_CELL_REAL && isnan(p) && isnan(q));
+}
+
+/* A row of a series; what one of them lacks at its end must be unknown in the other. */
+static bool same_series(const ss_variable *a, size_t n_a, const ss_variable *b, size_t n_b, size_t i)
+{
+    for (size_t k = 0; k < n_a || k < n_b; k++) {
+        double x = k < n_a ? ((const double *)a->data)[i * n_a + k] : (double)NAN;
+        double y = k < n_b ? ((const double *)b->data)[i * n_b + k] : (double)NAN;
+        if (x != y && !(isnan(x) && isnan(y))) return false;
     }
-    ss_frame_destroy(wanted);
-    return c->unshown ? 0 : ss_fail(error, "no memory for %zu columns", f->n_variables);
+    return true;
 }
 
-static void leave_out(const bool *unshown, const ss_frame *f, ss_record *r)
+static bool same_cell(const ss_frame *f, const ss_variable *a, const ss_frame *w, const ss_variable *b, size_t i)
 {
-    ss_record unknown;
-    ss_record_init(&unknown);
-    for (size_t k = 0; k < f->n_variables; k++) {
-        const ss_variable *v = &f->variable[k];
-        if (unshown[k] && v->source == SS_FROM_FIELD)
-            memcpy((char *)r + v->field->offset, (const char *)&unknown + v->field->offset,
-                   v->field->bytes ? v->field->bytes : sizeof(double));
-        for (size_t i = 0; unshown[k] && v->source == SS_FROM_SERIES && i < r->track.n_rows; i++)
-            r->track.value[i * r->track.n_columns + v->column] = NAN;
-    }
-    ss_record_finish(&unknown);
+    if (a->cell != b->cell || a->source != b->source) return false;
+    if (a->source == SS_FROM_SERIES) return same_series(a, f->length[a->dim], b, w->length[b->dim], i);
+    if (a->cell == SS_CELL_TEXT)
+        return strcmp(((const char *const *)a->data)[i], ((const char *const *)b->data)[i]) == 0;
+    return same_number(a, i, b, i);
 }
 
-static int differ(const ss_record *file, const ss_record *record, size_t at, ss_error *error)
+/* An earlier file may be older than the table: rows of another attempt are not compared. */
+static bool is_older(const ss_frame *f, const ss_frame *w, size_t i)
 {
-    size_t n;
-    const ss_field *field = ss_record_fields(&n);
-    const char *what = "its eigenvalues or curves";
-    for (size_t i = n; i-- > 0;)
-        if (!ss_record_field_agrees(&field[i], file, record)) what = field[i].name;
-    return ss_fail(error, "%s of row %zu is not what its record says", what, at);
+    const ss_variable *status = ss_frame_find(f, SS_IN_ROOT, "status");
+    const ss_variable *a = ss_frame_find(f, SS_IN_ROOT, "finished"), *b = ss_frame_find(w, SS_IN_ROOT, "finished");
+    return ss_cell_get(status, i) == SS_PENDING || !a || !b || !same_cell(f, a, w, b, i);
 }
 
-static int compare_settings(const ss_table *t, const ss_row *row, const ss_results_file *f, size_t i, ss_error *error)
+static int compare_stretch(const ss_frame *f, const ss_frame *w, bool lags, ss_error *error)
 {
-    char text[4096];
-    ss_settings a, b;
-    for (size_t k = 0; k < f->frame->n_variables; k++) {
-        const ss_variable *v = &f->frame->variable[k];
-        const char *known = v->source == SS_FROM_SETTING && v->set >= 0 ? ss_table_value(t, row, v->name) : NULL;
-        if (!known) continue;
-        ss_frame_text(v, i, true, text, sizeof text);
-        if (strncmp(text, known, sizeof text - 1) == 0) continue;
-        if (v->key && ss_key_parse(v->key, text, &a, NULL) == 0 && ss_key_parse(v->key, known, &b, NULL) == 0 &&
-            ss_key_equal(v->key, &a, &b))
-            continue; /* an earlier version's way of writing a number */
-        return ss_fail(error, "%s of row %zu is not what its record says", v->name, f->frame->first + i);
+    for (size_t k = 0; k < w->n_variables; k++) {
+        const ss_variable *b = &w->variable[k], *a = ss_frame_find(f, b->place, b->name);
+        if (!a || a->set < 0) continue; /* a program that did not have it yet */
+        for (size_t i = 0; i < f->n; i++)
+            if (!same_cell(f, a, w, b, i) && !(lags && is_older(f, w, i)))
+                return ss_fail(error, "%s of row %zu is not what its record says", b->name, f->first + i);
     }
     return 0;
 }
 
-static int compare_row(void *ctx, const ss_results_file *f, size_t i, ss_error *error)
-{
-    const comparison *c = ctx;
-    ss_record in_file, known;
-    unsigned char id[SS_ID_RAW];
-    size_t at = f->frame->first + i;
-    int64_t row = ss_id_pack(id_of(f->frame, i), id) ? -1 : ss_table_find(c->table, id);
-    if (row != (int64_t)at)
-        return ss_fail(error, "row %zu (%.32s) is %s", at, id_of(f->frame, i),
-                       row < 0 ? "not among its entries" : "another row there");
-    if (compare_settings(c->table, &c->table->row[row], f, i, error)) return -1;
-    ss_record_init(&known);
-    int rc = get_record(f, i, &in_file, error);
-    if (rc == 0) rc = ss_table_record(c->table, &c->table->row[row], &known, error);
-    bool older = c->lags && (in_file.status == SS_PENDING || strcmp(in_file.finished, known.finished) != 0);
-    if (rc == 0 && !older) {
-        leave_out(c->unshown, f->frame, &known);
-        if (!ss_record_same(&in_file, &known)) rc = differ(&in_file, &known, at, error);
-    }
-    ss_record_finish(&in_file);
-    ss_record_finish(&known);
-    return rc;
-}
-
 int ss_import_compare(ss_results_file *f, const ss_table *t, bool lags, ss_error *error)
 {
-    comparison c = {.table = t, .lags = lags};
-    int rc = find_unshown(&c, f->frame, error);
-    if (rc == 0) rc = each_row(f, compare_row, &c, error);
-    ss_free(c.unshown);
+    if (lags ? f->n > t->n_rows : f->n != t->n_rows)
+        return ss_fail(error, "has %zu rows, and its entries list %zu points", f->n, t->n_rows);
+    ss_frame *w = ss_frame_of_table(t, error);
+    if (!w) return -1;
+    size_t capacity = ss_frame_stretch(f->frame, STRETCH_BYTES, f->n), other = ss_frame_stretch(w, STRETCH_BYTES, f->n);
+    if (other < capacity) capacity = other;
+    int rc = ss_frame_fit_spectra(w, t, error) || ss_frame_allocate(f->frame, capacity, true, error) ||
+             ss_frame_allocate(w, capacity, true, error) ? -1 : 0;
+    for (size_t first = 0; rc == 0 && first < f->n; first += capacity) {
+        size_t n = f->n - first < capacity ? f->n - first : capacity;
+        rc = ss_results_file_read(f, first, n, error) || ss_frame_fill(w, t, first, n, error) ||
+             compare_stretch(f->frame, w, lags, error) ? -1 : 0;
+    }
+    ss_frame_destroy(w);
     return rc;
 }

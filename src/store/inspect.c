@@ -128,15 +128,17 @@ static int find_entries(ss_part *part, hid_t file, ss_error *error)
     return rc < 0 ? ss_fail_in(error, "%s", part->entries.path) : rc;
 }
 
-/* Of a file that no seal vouches for: every entry, and every column held against them. */
-static int check_unsealed(ss_part *part, ss_results_file *f, ss_error *error)
+/* Every entry must make sense and together they must list the file's rows; of a file that no seal vouches for, every column is held
+ * against them. */
+static int check_entries(ss_part *part, ss_results_file *f, ss_error *error)
 {
-    ss_join join = {.deep = true};
+    ss_join join = {.deep = !part->sealed};
     ss_table *t = ss_table_create(error);
     int rc = t && ss_table_join(t, &part->entries, &join, error) == 0 ? 0 : -1;
-    if (rc == 0 && join.torn_bytes)
-        rc = ss_fail(error, "%s: its entries do not end as they should", part->entries.path);
-    if (rc == 0 && ss_import_compare(f, t, false, error)) rc = ss_fail_in(error, "%s", part->entries.path);
+    if (rc == 0 && (join.torn_bytes || t->n_rows != f->n))
+        rc = ss_fail(error, "%s: its entries are not those of its %zu rows", part->entries.path, f->n);
+    if (rc == 0 && !part->sealed && !part->earlier && ss_import_compare(f, t, false, error))
+        rc = ss_fail_in(error, "%s", part->entries.path);
     ss_table_destroy(t);
     return rc;
 }
@@ -164,7 +166,7 @@ static ss_state read_here(ss_part *part, const char *path)
     part->has_uuid = ss_id_pack(f->uuid, part->uuid) == 0;
     int rc = find_entries(part, f->place[SS_IN_ROOT], &part->why);
     if (rc == 0) rc = import_columns(part, f, &part->why);
-    else if (rc > 0) rc = part->sealed ? 0 : check_unsealed(part, f, &part->why);
+    if (rc >= 0) rc = check_entries(part, f, &part->why);
     ss_results_file_close(f);
     return rc ? SS_DAMAGED : SS_WHOLE;
 }
@@ -180,7 +182,8 @@ static void read_there(void *ctx)
 static ss_state read_contents(ss_part *part, const char *path)
 {
     ss_part copy = *part;         /* its descriptors are the other process's own */
-    if (ss_h5_survives(path, part->entries.end, read_there, &copy, &part->why)) return SS_DAMAGED;
+    int rc = ss_h5_survives(path, part->entries.end, read_there, &copy, &part->why);
+    if (rc) return rc == SS_H5_NO_TIME ? SS_UNREADABLE : SS_DAMAGED;
     return read_here(part, path);
 }
 
@@ -220,6 +223,21 @@ static bool shares_a_job(ss_part *a, ss_part *b)
     return shares;
 }
 
+/* Columns without entries and without a seal: the journal knows what most of them were. */
+static void compare_earlier(ss_inspection *in)
+{
+    ss_state state;
+    ss_error why;
+    int fd = ss_file_open(in->path, O_RDONLY, NULL, &why);
+    ss_results_file *f = fd < 0 ? NULL : ss_results_file_open(fd, in->path, &state, &why);
+    if (f && ss_import_compare(f, in->table, true, &why)) {
+        ss_fail(&in->file.why, "%s: %s", in->path, why.text);
+        in->file.state = SS_DAMAGED;
+    }
+    ss_results_file_close(f);
+    if (fd >= 0) close(fd);
+}
+
 static void check_relation(ss_inspection *in)
 {
     ss_part *j = &in->journal, *f = &in->file;
@@ -228,11 +246,17 @@ static void check_relation(ss_inspection *in)
     if (!journal || (f->state != SS_WHOLE && f->state != SS_DAMAGED)) return;
     if ((f->state == SS_DAMAGED && !has_entry(f)) || (j->state == SS_DAMAGED && !has_entry(j)))
         return; /* nothing says whose it is, and nothing is taken from it */
-    if (f->has_uuid && memcmp(j->uuid, f->uuid, SS_UUID_BYTES) == 0) return;
+    if (f->has_uuid && memcmp(j->uuid, f->uuid, SS_UUID_BYTES) == 0) {
+        if (f->earlier && !f->sealed && f->state == SS_WHOLE && in->table) compare_earlier(in);
+        return;
+    }
     if (!(j->has_uuid && f->has_uuid) && shares_a_job(j, f)) return;
     ss_id_format(j->uuid, a);
     ss_id_format(f->uuid, b);
-    ss_fail(&f->why, "%s: does not belong to the journal beside it (%s, the journal is %s)", in->path, b, a);
+    if (j->has_uuid && f->has_uuid)
+        ss_fail(&f->why, "%s: does not belong to the journal beside it (%s, the journal is %s)", in->path, b, a);
+    else
+        ss_fail(&f->why, "%s: does not belong to the journal beside it: they share no job", in->path);
     f->state = SS_OTHER;
 }
 

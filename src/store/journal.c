@@ -115,11 +115,16 @@ ss_journal *ss_journal_open(const char *path, ss_error *error)
     if (!j) return NULL;
     uint32_t version;
     bool damaged;
+    struct stat named;
     if (ss_lock_borrow(path) >= 0)
         ss_fail(error, "%s: is being written by this very process", path);
     else if ((j->e.fd = ss_file_open(path, O_RDWR | O_APPEND, &j->e.end, error)) >= 0 &&
              ss_lock_take(j->e.fd, path, error) == 0) {
         struct stat st; /* measured again: the last writer may have written until just before it gave the lock away */
+        if (fstat(j->e.fd, &st) == 0 && stat(path, &named) == 0 && (st.st_ino != named.st_ino || st.st_dev != named.st_dev)) {
+            ss_journal_close(j);  /* somebody has put another in its place since it was opened */
+            return ss_journal_open(path, error);
+        }
         if (fstat(j->e.fd, &st) == 0 && ss_journal_header(j->e.fd, &version, j->uuid, &damaged) >= 0) {
             j->e.end = (uint64_t)st.st_size;
             return j;

@@ -21,7 +21,7 @@ static int copy_file(const char *from, const char *to, ss_error *error)
     ss_replacement r;
     uint64_t size = 0;
     uint32_t crc;
-    int in = ss_file_open(from, O_RDONLY, &size, error);
+    int in = ss_file_open(from, O_RDONLY | O_NOFOLLOW, &size, error);
     if (in < 0) return -1;
     int rc = ss_replacement_begin(&r, to, error);
     if (rc == 0) {
@@ -36,6 +36,8 @@ static int copy_file(const char *from, const char *to, ss_error *error)
 static int place(const char *from, const char *to, ss_error *error)
 {
     struct stat st;
+    if (lstat(from, &st)) return ss_fail(error, "%s: %s", from, strerror(errno));
+    if (!S_ISREG(st.st_mode)) return ss_fail(error, "%s: is not a regular file; copy the weights that it leads to there", from);
     if (lstat(to, &st) == 0 || link(from, to) == 0) return 0;
     return copy_file(from, to, error); /* another file system, or one without links */
 }
@@ -49,7 +51,8 @@ int ss_merge_weights(const char *target, const char *in, ss_error *error)
     if (ss_weights_folder(resolved, from, sizeof from) < 0 || ss_weights_folder(target, to, sizeof to) < 0)
         return ss_fail(error, "%s: the name is too long to look for weights beside it", in);
     DIR *folder = opendir(from);
-    if (!folder) return 0; /* none were kept */
+    if (!folder && errno == ENOENT) return 0; /* none were kept */
+    if (!folder) return ss_fail(error, "%s: its weights cannot be read: %s", from, strerror(errno));
     snprintf(b, sizeof b, "%s/", to);
     int rc = ss_folder_make(b, error);
     for (const struct dirent *e; rc == 0 && (e = readdir(folder)) != NULL;) {

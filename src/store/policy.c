@@ -120,6 +120,8 @@ int ss_load(ss_inspection *in, ss_command command, void (*say)(void *ctx, const 
     if (!in->table && !(in->table = ss_table_create(error))) return -1;
     in->file_is_current = use == SS_USE_FILE || use == SS_USE_BOTH ? is_current(in) : false;
     if (repair) return 0;
+    if (use == SS_USE_FILE && in->file.earlier && !in->file.sealed)
+        ss_log(SS_LOG_WARNING, "%s: has neither entries nor a seal: its columns are believed as they stand", in->path);
     if (use == SS_USE_FILE) warn_of(&in->journal, "what the results file holds is read in its place");
     if (use != SS_USE_FILE) warn_of(&in->file, "the journal is read in its place");
     return 0;

@@ -27,7 +27,8 @@ enum { SS_SCHEMA_VERSION = 1 };
 /* Of the journal beside it. */
 typedef struct ss_results_head { unsigned char uuid[SS_UUID_BYTES]; uint64_t journal_bytes; } ss_results_head;
 /* carry: the file that is there has objects of others, which go over (carry.h). */
-int ss_results_write(const char *path, const ss_table *t, const ss_results_head *head, bool carry, ss_error *error);
+int ss_results_write(const char *path, const ss_table *t, const ss_results_head *head, bool carry,
+                     int (*ready)(void *ctx, ss_error *error), void *ctx, ss_error *error); /* ready: before it takes its place */
 /* results_file.c: an existing file, checked before anything of it is believed. */
 typedef struct ss_results_file {
     hid_t place[SS_N_PLACES];     /* the file itself, and its groups; -1: there is none */

@@ -197,7 +197,7 @@ int ss_results_snapshot(const char *path, const char *to, ss_error *error)
     int rc = ss_inspect(path, &in, error) || ss_load(&in, SS_TO_READ, NULL, NULL, error) ? -1 : 0;
     bool lags = rc == 0 && !in.file_is_current;
     memcpy(head.uuid, in.journal.uuid, sizeof head.uuid);
-    if (lags) rc = ss_results_write(to, in.table, &head, false, error) ? -1 : 1;
+    if (lags) rc = ss_results_write(to, in.table, &head, false, NULL, NULL, error) ? -1 : 1;
     ss_inspection_finish(&in);
     return rc;
 }

@@ -275,7 +275,8 @@ static int write_contents(writer *w, const ss_results_head *head, ss_error *erro
     return write_all_rows(w, error) || write_entries(w, error) ? -1 : 0;
 }
 
-int ss_results_write(const char *path, const ss_table *t, const ss_results_head *head, bool carry, ss_error *error)
+int ss_results_write(const char *path, const ss_table *t, const ss_results_head *head, bool carry,
+                     int (*ready)(void *ctx, ss_error *error), void *ctx, ss_error *error)
 {
     writer w;
     if (t->n_sessions == 0) return ss_fail(error, "%s: there is no whole JOB entry to make it from", path);
@@ -287,6 +288,7 @@ int ss_results_write(const char *path, const ss_table *t, const ss_results_head 
         rc = -1;
     }
     finish(&w);
+    if (rc == 0 && ready) rc = ready(ctx, error);
     if (rc == 0) rc = ss_h5_out_commit(&w.out, error);
     ss_h5_out_abandon(&w.out);
     return rc ? ss_fail_in(error, "%s", path) : 0;

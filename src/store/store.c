@@ -269,6 +269,7 @@ static int write_opening(ss_store *s, const ss_provenance *p, ss_error *error)
     if (rc == 0) rc = anew ? write_journal(s, p, error) || replace_journal(s, error) : continue_journal(s, p, error);
     if (rc == 0) rc = find_rows(s, error);
     if (rc == 0) rc = ss_journal_guard(s->journal, error);
+    if (rc) ss_journal_close(s->journal), s->journal = NULL; /* with its temporary file, or the folder is not empty */
     if (rc) ss_folder_unmake(s->path, folders);
     if (rc == 0) ss_journal_note(s->journal);
     ss_journal_close(s->held);
@@ -305,6 +306,8 @@ ss_store *ss_store_open(const char *path, const ss_job *job, const ss_grid *grid
     if (there) s->journal = ss_journal_open(journal_path, &held); /* with the lock, nothing changes while it is looked at */
     if (rc == 0) rc = ss_inspect(s->path, &s->in, error) || check(s, path, provenance, error) ? -1 : 0;
     if (rc == 0 && there && !s->journal) rc = ss_fail(error, "%s", held.text);
+    if (rc == 0 && !there && s->in.journal.state != SS_ABSENT)
+        rc = ss_fail(error, "%s: was just made by another process; only one sweep may write a results file", journal_path);
     if (rc == 0) rc = write_opening(s, provenance, error);
     if (rc == 0) {
         tell_astray(s);

@@ -29,34 +29,44 @@ int ss_results_target_check(ss_results_target *t, const ss_inspection *in, size_
 }
 
 /* Somebody has touched the file since we last saw it: it is looked at anew, with the journal beside it. */
-static int look_again(ss_results_target *t, const ss_table *table, ss_error *error)
+static int look_again(ss_results_target *t, const ss_table *table, const ss_results_head *head, ss_error *error)
 {
+    ss_results_target seen;
     ss_inspection in;
     ss_error why = {{0}};
     int rc = ss_inspect(t->path, &in, error);
     if (rc == 0 && in.file.state == SS_UNREADABLE) rc = ss_fail(error, "%s", in.file.why.text);
-    bool good = rc == 0 && in.file.state == SS_WHOLE && ss_load(&in, SS_TO_READ, NULL, NULL, &why) == 0 &&
-                in.from_file.n_new == 0 &&
-                ss_results_target_check(t, &in, table->n_rows, &why) == 0;
+    bool good = rc == 0 && in.file.state == SS_WHOLE && strcmp(in.path, t->path) == 0 && /* no link to somewhere else */
+                memcmp(in.file.uuid, head->uuid, SS_UUID_BYTES) == 0 && ss_load(&in, SS_TO_READ, NULL, NULL, &why) == 0 &&
+                in.from_file.n_new == 0 && ss_results_target_check(&seen, &in, table->n_rows, &why) == 0;
+    if (good) *t = seen;
     if (rc == 0 && !good) t->state = in.file.state == SS_ABSENT || in.file.state == SS_EMPTY ? SS_ABSENT : SS_DAMAGED;
     ss_inspection_finish(&in);
     return rc;
 }
 
+typedef struct placing { ss_results_target *t; ss_stamp seen; char kept[SS_PATH_BYTES]; } placing;
+
+/* The last moment before the new file takes its place: what is there is as we have looked at it, or is kept. */
+static int keep_before(void *ctx, ss_error *error)
+{
+    placing *p = ctx;
+    ss_stamp now = stamp_of(p->t->path);
+    bool changed = now.ino != 0 && memcmp(&now, &p->seen, sizeof now) != 0;
+    return changed || p->t->state == SS_DAMAGED ? ss_file_keep(p->t->path, p->kept, error) : 0;
+}
+
 int ss_results_replace(ss_results_target *t, const ss_table *table, const ss_results_head *head,
                        void (*say)(void *ctx, const char *line), void *ctx, ss_error *error)
 {
-    ss_stamp now = stamp_of(t->path);
-    if (now.ino == 0) t->state = SS_ABSENT;
-    if (now.ino != 0 && memcmp(&now, &t->stamp, sizeof now) != 0 && look_again(t, table, error)) return -1;
-    char kept[SS_PATH_BYTES];
-    bool keeps = t->state == SS_DAMAGED;
-    if (keeps && ss_file_keep(t->path, kept, error)) return -1;
-    if (ss_results_write(t->path, table, head, t->carries && t->state == SS_WHOLE, error)) {
-        if (keeps) ss_file_unkeep(t->path, kept);
+    placing p = {.t = t, .seen = stamp_of(t->path)};
+    if (p.seen.ino == 0) t->state = SS_ABSENT;
+    if (p.seen.ino != 0 && memcmp(&p.seen, &t->stamp, sizeof p.seen) != 0 && look_again(t, table, head, error)) return -1;
+    if (ss_results_write(t->path, table, head, t->carries && t->state == SS_WHOLE, keep_before, &p, error)) {
+        if (p.kept[0]) ss_file_unkeep(t->path, p.kept);
         return -1;
     }
-    if (keeps) ss_tell_kept(t->path, kept, say, ctx);
+    if (p.kept[0]) ss_tell_kept(t->path, p.kept, say, ctx);
     t->state = SS_WHOLE;
     t->stamp = stamp_of(t->path);
     return 0;

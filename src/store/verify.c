@@ -65,26 +65,14 @@ static void report_states(verification *v)
 
 static void report_rows(verification *v)
 {
-    ss_error why;
     if (v->in.use == SS_USE_BOTH && ss_journal_lacks(&v->in) && v->in.file.state == SS_WHOLE) {
         found(v, "%s: lacks %zu results that the results file holds", v->in.journal_path, v->in.from_file.n_new);
     }
-    if (v->in.file.state != SS_WHOLE || !v->in.file.earlier) return; /* others were checked when they were looked at */
-    ss_state state;
-    int fd = ss_file_open(v->in.path, O_RDONLY, NULL, &why);
-    ss_results_file *f = fd < 0 ? NULL : ss_results_file_open(fd, v->in.path, &state, &why);
-    if (fd >= 0) close(fd);
-    int rc = f ? ss_import_compare(f, v->in.table, true, &why) : -1;
-    ss_results_file_close(f);
-    if (rc == 0) return;
-    ss_fail_in(&why, "%s", v->in.path);
-    fault(v, why.text);
-    v->in.file.state = SS_DAMAGED;
 }
 
 /* ---- checkpoints: of use only where their points are still to be run ---------------------------------------------- */
 
-typedef struct checkpoints { verification *v; size_t n_strange; double strange_bytes; } checkpoints;
+typedef struct checkpoints { verification *v; bool move; size_t n_strange; double strange_bytes; } checkpoints;
 
 static void check_checkpoint(void *ctx, const char *path, const unsigned char id[SS_ID_RAW], bool temporary)
 {
@@ -97,20 +85,21 @@ static void check_checkpoint(void *ctx, const char *path, const unsigned char id
     ss_id_format(id, text);
     int rc = ss_checkpoint_open(path, text, &c, &why);
     ss_checkpoint_close(c);
-    if (rc < 0) {
-        bool gone = all->v->repair && ss_file_keep(path, kept, NULL) == 0 && unlink(path) == 0;
-        found(all->v, "%s; %s", why.text, gone ? "kept aside, its point begins anew" : "its point would begin anew");
+    if (rc < 0 && all->move) {
+        if (ss_file_keep(path, kept, NULL) == 0) unlink(path); /* without hard links it has that name already */
+    } else if (rc < 0) {
+        found(all->v, "%s; %s", why.text, all->v->repair ? "kept aside, its point begins anew" : "its point would begin anew");
     } else if (rc == 1 && ss_table_find(all->v->in.table, id) < 0) {
         all->n_strange++;
         all->strange_bytes += (double)st.st_size;
     }
 }
 
-static void check_checkpoints(verification *v)
+static void check_checkpoints(verification *v, bool move)
 {
-    checkpoints all = {.v = v};
+    checkpoints all = {.v = v, .move = move};
     ss_checkpoints_each(v->in.path, check_checkpoint, &all);
-    if (all.n_strange)
+    if (all.n_strange && !move)
         tell(v, "%s: %zu checkpoints (%.3g MB) are of points that %s does not know; no fault, they can be removed",
              v->in.checkpoints_path, all.n_strange, 1e-6 * all.strange_bytes, v->in.path);
 }
@@ -192,9 +181,10 @@ int ss_store_verify(const char *path, bool repair_it, void (*say)(void *ctx, con
     int rc = open_all(v, path, error);
     if (rc == 0) {
         report_rows(v);
-        check_checkpoints(v);
+        check_checkpoints(v, false);
         if (v->n_faults > MAX_LINES) tell(v, "... and %d more", v->n_faults - MAX_LINES);
         if (v->n_faults && repair_it) rc = repair(v, error);
+        if (v->n_faults && repair_it && rc == 0) check_checkpoints(v, true);
     }
     if (rc == 0) rc = v->n_faults;
     ss_inspection_finish(&v->in);

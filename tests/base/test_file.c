@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char folder[64], path[128];
@@ -62,6 +63,25 @@ static void replaces_as_a_whole(void)
     end();
 }
 
+static mode_t rights(void)
+{
+    struct stat st;
+    return stat(path, &st) ? 0 : st.st_mode & 07777;
+}
+
+static void keeps_access_rights(void)
+{
+    static const mode_t modes[] = {0600, 0640, 0664, 0444, 0755};
+    begin();
+    mode_t mask = umask(027);
+    CU_ASSERT(ss_file_replace(path, "1", 1, NULL) == 0 && rights() == 0640);
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        CU_ASSERT(chmod(path, modes[i]) == 0 && ss_file_replace(path, "2", 1, NULL) == 0 && rights() == modes[i]);
+    }
+    umask(mask);
+    end();
+}
+
 static void keeps_under_a_free_name(void)
 {
     char one[SS_PATH_BYTES], two[SS_PATH_BYTES];
@@ -89,19 +109,60 @@ static void refuses_what_is_no_file(void)
     end();
 }
 
+#define POINT "0123456789abcdef0123456789abcdef"
+
+/* The number of a process that has ended. */
+static long dead_process(void)
+{
+    pid_t pid = fork();
+    if (pid == 0) _exit(0);
+    CU_ASSERT(pid > 0 && waitpid(pid, NULL, 0) == pid);
+    return (long)pid;
+}
+
+/* NAME.HOST.PID-1ENDING in the folder, with what ss_replacement_begin calls this host. */
+static void leave(const char *name, long pid, const char *ending)
+{
+    char host[SS_PATH_BYTES] = "", file[2 * SS_PATH_BYTES], own[32];
+    ss_replacement r;
+    CU_ASSERT(ss_replacement_begin(&r, path, NULL) == 0);
+    strcpy(host, r.temporary + strlen(path) + 1);
+    ss_replacement_abandon(&r);
+    snprintf(own, sizeof own, ".%ld-", (long)getpid());
+    char *rest = strstr(host, own);
+    CU_ASSERT(rest != NULL);
+    if (rest) *rest = '\0';
+    snprintf(file, sizeof file, "%s/%s.%s.%ld-1%s", folder, name, host, pid, ending);
+    CU_ASSERT(ss_file_replace(file, "x", 1, NULL) == 0);
+}
+
 static void removes_only_its_own_temporaries(void)
 {
-    static const char *const name[] = {"a.h5.node1.12-1.tmp", "a.h5.tmp", "a.h5.x.tmp", "a.h5.node1.12-1.tmp.h5", "a.h5.7-1.tmp",
-                                       "b.h5.node1.12-1.tmp"};
+    static const char *const stays[] = {"a.h5.node1.12-1.tmp", "a.h5.tmp", "a.h5.x.tmp", "a.h5.old.2024-1.tmp", "a.h5.7-1.tmp",
+                                        "notes.2024-12.tmp", POINT ".h5.old.2024-1.tmp"};
+    enum { STAYS = sizeof stays / sizeof *stays };
     char file[256];
     begin();
-    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
-        snprintf(file, sizeof file, "%s/%s", folder, name[i]);
+    long dead = dead_process(), alive = (long)getpid();
+    for (size_t i = 0; i < STAYS; i++) {
+        snprintf(file, sizeof file, "%s/%s", folder, stays[i]);
         CU_ASSERT(ss_file_replace(file, "x", 1, NULL) == 0);
     }
+    leave("a.h5", alive, ".tmp");
+    leave("a.h5", dead, ".tmp.h5");
+    leave("a.h5", dead, ".tmp");
+    leave("b.h5", dead, ".tmp");
+    leave(POINT ".h5", dead, ".tmp");
+    CU_ASSERT(n_names() == STAYS + 5);
     ss_file_remove_temporaries(path);
-    snprintf(file, sizeof file, "%s/%s", folder, name[0]);
-    CU_ASSERT(access(file, F_OK) != 0 && n_names() == 5);
+    CU_ASSERT(n_names() == STAYS + 4);
+    snprintf(file, sizeof file, "%s/", folder);
+    ss_file_remove_temporaries(file);
+    CU_ASSERT(n_names() == STAYS + 3);
+    for (size_t i = 0; i < STAYS; i++) {
+        snprintf(file, sizeof file, "%s/%s", folder, stays[i]);
+        CU_ASSERT(access(file, F_OK) == 0);
+    }
     end();
 }
 
@@ -122,11 +183,38 @@ static void makes_folders_or_none(void)
     end();
 }
 
+/* Two dots in a name are a name; as a folder they may lead only from what is there. */
+static void makes_no_folder_to_leave_it(void)
+{
+    char deep[600], sentence[200];
+    ss_error error;
+    begin();
+    snprintf(sentence, sizeof sentence, ": the folder %s/x does not exist", folder);
+    static const char *const refused[] = {"x/../a.h5", "x/y/../../a.h5", "x//../y/a.h5"};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        snprintf(deep, sizeof deep, "%s/%s", folder, refused[i]);
+        CU_ASSERT(ss_folder_make(deep, &error) == -1 && strstr(error.text, sentence) && n_names() == 0);
+    }
+    snprintf(deep, sizeof deep, "%s/x..y/z../a.h5", folder);
+    size_t from = ss_folder_missing(deep);
+    CU_ASSERT(ss_folder_make(deep, &error) == 0 && n_names() == 1);
+    ss_folder_unmake(deep, from);
+    CU_ASSERT(n_names() == 0);
+    snprintf(deep, sizeof deep, "%s/../%s/u/a.h5", folder, strrchr(folder, '/') + 1);
+    from = ss_folder_missing(deep);
+    CU_ASSERT(ss_folder_make(deep, &error) == 0 && n_names() == 1);
+    ss_folder_unmake(deep, from);
+    CU_ASSERT(n_names() == 0);
+    end();
+}
+
 static const ss_case cases[] = {
     {"replaces as a whole", replaces_as_a_whole},
+    {"keeps access rights", keeps_access_rights},
     {"keeps under a free name", keeps_under_a_free_name},
     {"refuses what is no file", refuses_what_is_no_file},
     {"removes only its own temporaries", removes_only_its_own_temporaries},
     {"makes folders or none", makes_folders_or_none},
+    {"makes no folder to leave it", makes_no_folder_to_leave_it},
 };
 SS_SUITE("file", cases)
