@@ -66,8 +66,8 @@ int ss_file_copy(int from, uint64_t at, uint64_t n, int to, uint32_t *crc, ss_er
 /* A whole file of at most `most` bytes; *bytes (ss_free) ends in a zero that *n does not count. */
 int ss_file_read(const char *path, size_t most, unsigned char **bytes, size_t *n, ss_error *error);
 /* A file that takes its place as a whole: begin opens a temporary one beside `path`, of a name that no other process has; commit
- * syncs it, closes it, puts it in place and syncs the folder; abandon removes it (after commit: nothing). It has the access rights
- * of the plain file that it replaces. */
+ * syncs it, closes it, puts it in place and syncs the folder; abandon removes it (after commit: nothing). It has the access
+ * rights of the plain file that it replaces. */
 typedef struct ss_replacement { int fd; char path[SS_PATH_BYTES], temporary[SS_PATH_BYTES]; } ss_replacement; /* fd -1: none */
 int ss_replacement_begin(ss_replacement *r, const char *path, ss_error *error);
 /* new_only: -1 where the name is taken (errno EEXIST). keep_open: fd stays open and is the caller's on success. On failure what

@@ -94,8 +94,10 @@ bool ss_slice_has(const ss_slice *slice, size_t point);
 char *ss_slice_path(const ss_slice *slice, const char *results, ss_error *error); /* results.slice-2-of-4.h5; ss_free it */
 
 /* ---- other programs, started without a shell: argv NULL-terminated, at most 31 ----------------------------------------- */
-int ss_process_read(const char *const *argv, char *out, size_t out_bytes); /* its status; -1, 127: it cannot be started */
-int ss_process_feed(const char *const *argv, const char *text);            /* the same; text is its standard input */
+enum { SS_PROCESS_LATE = -2 };
+/* Its status; -1, 127: it cannot be started; SS_PROCESS_LATE: it had not ended after limit_s seconds, and was killed. */
+int ss_process_read(const char *const *argv, int limit_s, char *out, size_t out_bytes);
+int ss_process_feed(const char *const *argv, const char *text);            /* its status; text is its standard input */
 int ss_process_become(const char *const *argv, ss_error *error);           /* instead of us; returns only on failure, -1 */
 
 /* ---- signals: SIGINT, SIGTERM and SIGUSR1 ask for a stop; a second SIGINT kills ------------------------------------- */

@@ -11,7 +11,7 @@
 #include "app.h"
 #include "config.h"
 
-enum { MOST_FILES = 1000 };
+enum { MOST_FILES = 1000, PROBE_LIMIT_S = 60 };
 
 /* Where findings.py lies: SHARPSWEEP_ANALYSIS, installed with this program, which may have been moved, or in the sources, for
  * a program in its build folder; last where it was to be installed, because another version may lie there. */
@@ -51,12 +51,13 @@ static const char *find_python(ss_error *error)
                                      "    except ImportError: sys.exit(print(name))\n"
                                      "if not importlib.util.find_spec('matplotlib'): print('matplotlib')\n", NULL};
         said[0] = '\0';
-        int status = ss_process_read(probe, said, sizeof said);
+        int status = ss_process_read(probe, PROBE_LIMIT_S, said, sizeof said);
         said[strcspn(said, "\n")] = '\0';
         if (status == 0 && !said[0]) return candidates[i];
         size_t at = strlen(missing);
         if (status == 0) snprintf(missing + at, sizeof missing - at, "%s%s lacks %.100s", at ? ", " : "", candidates[i], said);
-        else snprintf(missing + at, sizeof missing - at, "%s%s cannot be run", at ? ", " : "", candidates[i]);
+        else snprintf(missing + at, sizeof missing - at, "%s%s %s", at ? ", " : "", candidates[i],
+                      status == SS_PROCESS_LATE ? "has not loaded them within a minute" : "cannot be run");
     }
     ss_fail(error, "the report needs Python 3 with h5py, numpy, scipy and matplotlib: %s; on Debian: apt-get install "
             "python3-h5py python3-scipy python3-matplotlib, or name a Python in SHARPSWEEP_PYTHON, such as that of a virtual "
@@ -102,6 +103,8 @@ int ss_cmd_report(const ss_arguments *arguments, ss_error *error)
     char script[PATH_MAX];
     const char *python, *argv[3 * MOST_FILES + 16];
     size_t n = 0;
+    setenv("OPENBLAS_NUM_THREADS", "1", 0); /* where memory is short, importing numpy waits for threads that never come */
+    setenv("OMP_NUM_THREADS", "1", 0);
     if (arguments->n_more >= MOST_FILES)
         return ss_fail(error, "%zu results files: at most %d", arguments->n_more + 1, MOST_FILES), SS_EXIT_USAGE;
     if (find_script(script, error) != 0 || !(python = find_python(error))) return SS_EXIT_USAGE;

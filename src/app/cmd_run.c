@@ -29,6 +29,7 @@ typedef struct sweep {
     ss_progress_mode mode;
     ss_forecast *forecast;        /* what each point will take */
     size_t n_started;
+    bool *done_aside;             /* (n) a slice: the whole has this point; NULL: no slice */
     bool kept_back;               /* points wait that cannot reach a checkpoint in the time left */
     int64_t *attempt;             /* (n) the running attempt's number */
     ss_stop_file stop_file;
@@ -145,10 +146,21 @@ fail:
     return -1;
 }
 
+/* What the whole has, before a file is made for a slice of it: whole results that cannot be read leave none behind. */
+static int read_whole(sweep *s, ss_error *error)
+{
+    size_t n_done = 0;
+    s->n = ss_grid_count(ss_study_grid(s->study));
+    if (!s->whole) return 0;
+    if (!(s->done_aside = ss_alloc(s->n, sizeof *s->done_aside))) return ss_fail(error, "no memory for %zu points", s->n);
+    return ss_done_mark(s->study, s->whole, s->done_aside, &n_done, error);
+}
+
 static int open_store(sweep *s, ss_error *error)
 {
     const ss_provenance provenance = ss_study_provenance(s->study, s->parallel ? ss_farm_describe() : "none");
     ss_fault_delay("open");
+    if (read_whole(s, error)) return -1;
     s->store = ss_store_open(s->results, s->job, ss_study_grid(s->study), &provenance, error);
     return s->store ? 0 : -1;
 }
@@ -157,14 +169,11 @@ static int open_store(sweep *s, ss_error *error)
 #define NOMINAL_FLOPS_PER_S 5e9
 
 /* What is finished, in the slice's own results or in the whole's, and what other slices compute. */
-static int skip_points(sweep *s, ss_error *error)
+static void skip_points(sweep *s)
 {
-    size_t n_done = 0;
-    bool *done = ss_alloc(s->n, sizeof *done);
-    int rc = done ? 0 : ss_fail(error, "no memory for %zu points", s->n);
-    if (rc == 0 && s->whole) rc = ss_done_mark(s->study, s->whole, done, &n_done, error);
-    for (size_t i = 0; rc == 0 && i < s->n; i++) {
-        bool mine = ss_slice_has(&s->slice, i) && !done[i], finished = ss_store_is_finished(s->store, i);
+    for (size_t i = 0; i < s->n; i++) {
+        bool aside = s->done_aside && s->done_aside[i], finished = ss_store_is_finished(s->store, i);
+        bool mine = ss_slice_has(&s->slice, i) && !aside;
         s->n_sliced += ss_slice_has(&s->slice, i);
         s->n_mine += mine;
         s->n_before += mine && finished;
@@ -172,13 +181,10 @@ static int skip_points(sweep *s, ss_error *error)
         ss_queue_skip(s->queue, i);
         ss_progress_skip(s->progress, i);
     }
-    ss_free(done);
-    return rc;
 }
 
 static int make_queue(sweep *s, ss_error *error)
 {
-    s->n = ss_grid_count(ss_study_grid(s->study));
     s->attempt = ss_alloc(s->n, sizeof *s->attempt);
     if (!s->attempt) return ss_fail(error, "no memory for a queue of %zu points", s->n);
     if (ss_stop_file_find(&s->stop_file, s->results, error)) return -1;
@@ -191,7 +197,8 @@ static int make_queue(sweep *s, ss_error *error)
     if (!s->queue) return -1;
     s->progress = ss_progress_create(s->job, ss_study_grid(s->study), cost_s, s->mode, error);
     if (!s->progress) return -1;
-    return skip_points(s, error);
+    skip_points(s);
+    return 0;
 }
 
 /* Where weights go, which the store knows, on every rank. */
@@ -432,6 +439,7 @@ static void sweep_finish(sweep *s)
     ss_free(s->weights_dir);
     ss_forecast_destroy(s->forecast);
     ss_free(s->attempt);
+    ss_free(s->done_aside);
 }
 
 static int parse_mode(const char *text, ss_progress_mode *mode, ss_error *error)

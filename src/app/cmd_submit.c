@@ -93,6 +93,8 @@ static int work_open(work *w, const ss_arguments *arguments, ss_error *error)
     return rc;
 }
 
+enum { SINFO_LIMIT_S = 600 }; /* it gives up by itself, but a busy controller may take minutes */
+
 /* What SLURM says of the smallest node of the partition, or of the default one, which it marks with a star; this machine's
  * cores where there is no SLURM. */
 static site ask_site(const char *partition)
@@ -100,7 +102,7 @@ static site ask_site(const char *partition)
     char out[4096], *rest = out, *line;
     const char *argv[] = {"sinfo", "-h", "-o", "%P %c %m %l", partition ? "-p" : NULL, partition, NULL};
     site s = {sysconf(_SC_NPROCESSORS_ONLN), 0, 0, false};
-    if (ss_process_read(argv, out, sizeof out) != 0) return s;
+    if (ss_process_read(argv, SINFO_LIMIT_S, out, sizeof out) != 0) return s;
     while ((line = strsep(&rest, "\n")) != NULL) {
         char name[256], cores_text[32], mib_text[32], limit[64];
         int64_t minutes = 0;

@@ -28,6 +28,8 @@
  * that would load one. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -124,16 +126,31 @@ static int wait_for(pid_t pid)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-int ss_process_read(const char *const *argv, char *out, size_t out_bytes)
+/* Is there something to read, or the end, before the clock says until_s? */
+static bool has_said(int fd, double until_s)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    for (;;) {
+        double left_s = until_s - ss_clock_s();
+        int n = poll(&ready, 1, left_s > 0 ? (int)(1000 * left_s) + 1 : 0);
+        if (n > 0) return true;
+        if (n == 0 || errno != EINTR) return false;
+    }
+}
+
+int ss_process_read(const char *const *argv, int limit_s, char *out, size_t out_bytes)
 {
     int ends[2];
     size_t used = 0;
+    bool late = false;
+    double until_s = ss_clock_s() + limit_s;
     out[0] = '\0';
     pid_t pid = start(argv, ends, STDOUT_FILENO, true);
     if (pid < 0) return -1;
     for (;;) {
         char rest[256]; /* read to the end, or the child might wait for us */
         bool full = used + 1 >= out_bytes;
+        if ((late = !has_said(ends[0], until_s))) break;
         ssize_t n = read(ends[0], full ? rest : out + used, full ? sizeof rest : out_bytes - 1 - used);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) break;
@@ -141,7 +158,9 @@ int ss_process_read(const char *const *argv, char *out, size_t out_bytes)
     }
     out[used] = '\0';
     close(ends[0]);
-    return wait_for(pid);
+    if (late) kill(pid, SIGKILL);
+    int status = wait_for(pid);
+    return late ? SS_PROCESS_LATE : status;
 }
 
 int ss_process_feed(const char *const *argv, const char *text)

@@ -1,6 +1,7 @@
 /* stop_file.c - RESULTS.h5.stop, by which anybody ends a run in order: beside the results as they were named, or, where that
  * is a symbolic link, beside the file itself, whose name other commands give. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include "app.h"
 
 #define POLL_S 0.5
+enum { MOST_BYTES = 4096 };
 
 int ss_stop_file_find(ss_stop_file *f, const char *results, ss_error *error)
 {
@@ -22,10 +24,20 @@ int ss_stop_file_find(ss_stop_file *f, const char *results, ss_error *error)
     return 0;
 }
 
-/* Nothing else than a plain file: a folder would stop every run for ever. */
+/* Nothing else than a small plain file: a folder would stop every run for ever, and what somebody else keeps under this name,
+ * such as results, is not ours to remove. */
 static bool is_there(const char *path, struct stat *file)
 {
-    return lstat(path, file) == 0 && S_ISREG(file->st_mode);
+    static const unsigned char hdf5[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
+    unsigned char start[8];
+    uint64_t n = 0;
+    if (lstat(path, file) || !S_ISREG(file->st_mode) || file->st_size > MOST_BYTES) return false;
+    if (file->st_size < (off_t)sizeof start) return true;
+    int fd = ss_file_open(path, O_RDONLY | O_NOFOLLOW, &n, NULL);
+    if (fd < 0) return false;
+    int64_t got = ss_file_read_at(fd, start, sizeof start, 0);
+    close(fd);
+    return n <= MOST_BYTES && got >= 0 && (got < (int64_t)sizeof start || memcmp(start, hdf5, sizeof start) != 0);
 }
 
 void ss_stop_file_drop_old(const ss_stop_file *f, struct timespec since)
@@ -54,5 +66,7 @@ bool ss_stop_file_appeared(ss_stop_file *f)
 
 void ss_stop_file_remove(const ss_stop_file *f)
 {
-    for (size_t i = 0; i < 2; i++) unlink(f->path[i]);
+    struct stat file;
+    for (size_t i = 0; i < 2; i++)
+        if (is_there(f->path[i], &file)) unlink(f->path[i]);
 }

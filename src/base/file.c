@@ -231,7 +231,8 @@ int ss_replacement_begin(ss_replacement *r, const char *path, ss_error *error)
         return ss_fail(error, "%s: cannot be made: %s", path, strerror(errno));
     }
     /* Who could read the old file can read the new one, and nobody else; some file systems know no rights. */
-    if (replaces && fchmod(r->fd, mode)) ss_log(SS_LOG_WARNING, "%s: its access rights cannot be kept: %s", path, strerror(errno));
+    if (replaces && fchmod(r->fd, mode))
+        ss_log(SS_LOG_WARNING, "%s: its access rights cannot be kept: %s", path, strerror(errno));
     return 0;
 }
 

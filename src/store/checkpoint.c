@@ -106,7 +106,8 @@ int ss_checkpoint_write(const char *path, const ss_checkpoint_head *head, const 
     put_head(&front, head, state);
     put_table(&front, state);
     int rc = keep_strangers(path, head->id, error);
-    if (rc == 0) rc = front.failed ? ss_fail(error, "%s: no memory for its head", path) : replace_file(path, &front, state, error);
+    if (rc == 0 && front.failed) rc = ss_fail(error, "%s: no memory for its head", path);
+    if (rc == 0) rc = replace_file(path, &front, state, error);
     ss_bytes_finish(&front);
     return rc;
 }

@@ -128,8 +128,8 @@ static int find_entries(ss_part *part, hid_t file, ss_error *error)
     return rc < 0 ? ss_fail_in(error, "%s", part->entries.path) : rc;
 }
 
-/* Every entry must make sense and together they must list the file's rows; of a file that no seal vouches for, every column is held
- * against them. */
+/* Every entry must make sense and together they must list the file's rows; of a file that no seal vouches for, every column is
+ * held against them. */
 static int check_entries(ss_part *part, ss_results_file *f, ss_error *error)
 {
     ss_join join = {.deep = !part->sealed};

@@ -1,8 +1,6 @@
 /* store.c - a sweep's results as their one writer sees them. Order of everything: look, check, then touch the disk; journal
  * first, then the HDF5 file, which is only ever a copy. */
-#include "checkpoint.h"
-#include "inspect.h"
-#include "resume.h"
+#include "writer.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,28 +14,6 @@
 #define REBUILD_PAUSE_S 1.0
 /* How often the journal's name is looked at while nothing is written. */
 #define GUARD_PAUSE_S 1.0
-
-struct ss_store {
-    char path[SS_PATH_BYTES];
-    ss_inspection in;             /* what was there when it was opened; finished once that is written */
-    ss_journal *journal, *held;   /* held: the one that it replaces, while it is opened */
-    ss_table *table;
-    const ss_job *job;
-    const ss_grid *grid;
-    unsigned char *ids;           /* (n_points, SS_ID_RAW) until opened */
-    size_t n_points;
-    uint32_t *row;                /* (n_points) of the table */
-    int n_keys;
-    const ss_key *key[SS_MAX_JOB_KEYS]; /* of the job's axes */
-    const char *axis[SS_MAX_JOB_KEYS];
-    ss_results_target target;     /* the HDF5 file as it was last seen */
-    bool stale;                   /* it lacks something */
-    double rebuild_s, rebuilt_s;  /* how long the last rebuild took; when it ended */
-    double guarded_s;             /* when the journal was last seen under its name */
-    ss_bytes recent;              /* this run's JOB entry and the records that the HDF5 file lacks, framed */
-    size_t job_bytes, n_recent;   /* of the JOB entry in it; finished points among the records */
-    ss_error lost;                /* why the journal is not under its name any more; "": it is */
-};
 
 /* ---- checking: all that could refuse this job, and nothing written ------------------------------------------------ */
 
@@ -122,99 +98,7 @@ bool ss_store_exists(const char *path)
     return access(real, F_OK) == 0 || access(journal_path, F_OK) == 0;
 }
 
-/* ---- the run's JOB entry ---------------------------------------------------------------------------------------- */
-
-static int job_settings(const ss_store *s, ss_job_entry *e, ss_words *words, ss_error *error)
-{
-    size_t n;
-    char buffer[512];
-    const ss_key *key = ss_keys(&n);
-    for (size_t i = 0; i < n; i++) {
-        if (key[i].offset == (size_t)-1 || ss_job_is_axis(s->job, &key[i])) continue;
-        if (e->n_settings == SS_MAX_SETTINGS) return ss_fail(error, "more than %d settings", SS_MAX_SETTINGS);
-        const char *text = ss_words_keep(words, ss_setting_text(&key[i], &s->job->settings, buffer, sizeof buffer));
-        if (!text) return ss_fail(error, "no memory for the job's settings");
-        e->setting[e->n_settings] = key[i].name;
-        e->text[e->n_settings++] = text;
-    }
-    return 0;
-}
-
-/* Texts of a grid point's axis values, in `buffer`. */
-static void axis_texts(const ss_store *s, const ss_settings *settings, char buffer[][64], const char *value[])
-{
-    for (int k = 0; k < s->n_keys; k++) value[k] = ss_setting_text(s->key[k], settings, buffer[k], 64);
-}
-
-/* The grid points that the file does not know. */
-static int new_points(const ss_store *s, ss_points *points, ss_error *error)
-{
-    ss_settings settings;
-    char buffer[SS_MAX_JOB_KEYS][64];
-    const char *value[SS_MAX_JOB_KEYS];
-    for (size_t i = 0; i < s->n_points; i++) {
-        const unsigned char *id = s->ids + i * SS_ID_RAW;
-        if (ss_table_find(s->table, id) >= 0) continue;
-        ss_grid_settings(s->grid, i, &settings);
-        axis_texts(s, &settings, buffer, value);
-        if (ss_points_add(points, id, (uint32_t)s->n_keys, value)) return ss_fail(error, "no memory for the grid's points");
-    }
-    return 0;
-}
-
-/* Two copies, in one write; the index gets the first. `bare`: the same without points, framed. */
-static int append_job_entry(ss_store *s, const ss_job_entry *e, const ss_points *points, ss_error *error)
-{
-    ss_bytes payload = {0}, framed = {0};
-    ss_job_entry_encode(e, points, &payload);
-    for (int copy = 0; copy < 2; copy++) ss_entry_frame(&framed, SS_ENTRY_JOB, &payload);
-    const ss_entry entry = {SS_ENTRY_JOB, (uint32_t)payload.n, s->journal->e.end, s->journal->e.end + framed.n / 2, payload.p};
-    int rc = ss_journal_append(s->journal, &framed, true, error);
-    if (rc == 0) rc = ss_table_apply(s->table, &entry, error) ? -1 : 0;
-    payload.n = 0;
-    ss_job_entry_encode(e, &(ss_points){0}, &payload);
-    ss_entry_frame(&s->recent, SS_ENTRY_JOB, &payload);
-    s->job_bytes = s->recent.n;
-    ss_bytes_finish(&payload);
-    ss_bytes_finish(&framed);
-    return rc;
-}
-
-static int append_job(ss_store *s, const ss_provenance *p, ss_error *error)
-{
-    char now[SS_TIME_BYTES], host[64] = "unknown";
-    const char *slash = s->job->path ? strrchr(s->job->path, '/') : NULL;
-    ss_words words = {0};
-    ss_points points = {0};
-    ss_job_entry *e = ss_alloc(1, sizeof *e);
-    if (!e) return ss_fail(error, "no memory for a JOB entry");
-    ss_time_now(now);
-    gethostname(host, sizeof host - 1);
-    const char *info[SS_N_INFO] = {s->job->text, slash ? slash + 1 : s->job->path, now, host, p->version,
-                                   p->commit, p->mpi, p->blas, ss_h5_version(), p->cpu, p->data_path, p->data_digest,
-                                   p->kernels};
-    memcpy(e->info, info, sizeof info);
-    e->number = s->table->n_sessions ? s->table->session[s->table->n_sessions - 1]->number + 1 : 1;
-    e->n_axes = (uint32_t)s->n_keys;
-    memcpy(e->axis, s->axis, sizeof s->axis);
-    int rc = job_settings(s, e, &words, error) || new_points(s, &points, error) ? -1 : append_job_entry(s, e, &points, error);
-    ss_points_finish(&points);
-    ss_words_finish(&words);
-    ss_free(e);
-    return rc;
-}
-
 /* ---- opening ---------------------------------------------------------------------------------------------------- */
-
-/* With nothing to do neither gets a JOB entry, and a file that is current is not touched. */
-static bool has_work(const ss_store *s)
-{
-    for (size_t i = 0; i < s->n_points; i++) {
-        int64_t row = ss_table_find(s->table, s->ids + i * SS_ID_RAW);
-        if (row < 0 || !ss_row_is_finished(&s->table->row[row])) return true;
-    }
-    return false;
-}
 
 /* No journal, or one that is to be replaced: it is torn, or lacks what the results file holds. Nothing appears yet. */
 static int write_journal(ss_store *s, const ss_provenance *p, ss_error *error)
@@ -226,9 +110,8 @@ static int write_journal(ss_store *s, const ss_provenance *p, ss_error *error)
     s->journal = new;
     if (s->in.use == SS_USE_FILE || (s->in.use == SS_USE_BOTH && ss_journal_lacks(&s->in)))
         ss_log(SS_LOG_WARNING, "%s: %s; %zu results are taken over from %s", s->in.journal_path,
-               s->in.use == SS_USE_BOTH ? "had lost its end" : "is missing or empty and is made again",
-               s->in.from_file.n_new, s->path);
-    return ss_table_settle(s->table, new, true, error) || (has_work(s) && append_job(s, p, error)) ? -1 : 0;
+               s->in.use == SS_USE_BOTH ? "had lost its end" : "is missing or empty and is made again", s->in.from_file.n_new, s->path);
+    return ss_table_settle(s->table, new, true, error) || ss_store_prepare_job(s, p, error) ? -1 : 0;
 }
 
 static int replace_journal(ss_store *s, ss_error *error)
@@ -243,7 +126,7 @@ static int continue_journal(ss_store *s, const ss_provenance *p, ss_error *error
 {
     uint64_t end = s->journal->e.end;
     s->table->source[0] = &s->journal->e;
-    int rc = has_work(s) ? append_job(s, p, error) : 0;
+    int rc = ss_store_prepare_job(s, p, error);
     if (rc == 0 && s->stale) rc = ss_store_refresh(s, true, error);
     if (rc) ss_journal_cut(s->journal, end, NULL);
     return rc;
@@ -262,9 +145,9 @@ static int write_opening(ss_store *s, const ss_provenance *p, ss_error *error)
 {
     size_t folders = ss_folder_missing(s->path);
     bool anew = s->in.use == SS_USE_NOTHING || s->in.journal.state == SS_TORN || ss_journal_lacks(&s->in);
+    s->stale = !s->in.file_is_current || n_new_rows(s) > 0;
     s->table = s->in.table;
     s->in.table = NULL;
-    s->stale = !s->in.file_is_current || has_work(s);
     int rc = ss_folder_make(s->path, error);
     if (rc == 0) rc = anew ? write_journal(s, p, error) || replace_journal(s, error) : continue_journal(s, p, error);
     if (rc == 0) rc = find_rows(s, error);
@@ -288,8 +171,8 @@ static void tell_astray(const ss_store *s)
         ss_id_format(row->id, name);
         strcat(name, SS_CHECKPOINT_SUFFIX);
         if (ss_place_astray(s->path, ".checkpoints", name, folder) == 0)
-            ss_log(SS_LOG_WARNING, "%s: has no checkpoints in %s, but there are some of its points in %s: to go on from them, "
-                   "stop, rename that folder, and run again", s->path, s->in.checkpoints_path, folder);
+            ss_log(SS_LOG_WARNING, "%s: has no checkpoints in %s, but there are some of its points in %s: to go on from them, stop, rename "
+                   "that folder, and run again", s->path, s->in.checkpoints_path, folder);
         return;                   /* one point tells; to look for all would take as many looks into every folder */
     }
 }
@@ -389,7 +272,7 @@ static int append(ss_store *s, ss_entry_kind kind, const ss_bytes *payload, bool
 
 int ss_store_start(ss_store *store, size_t point, int worker, ss_error *error)
 {
-    if (guard(store, error)) return -1;
+    if (guard(store, error) || ss_store_announce(store, error)) return -1;
     ss_start_entry e = {.worker = worker, .count = 1, .time = (uint64_t)time(NULL)};
     ss_bytes payload = {0};
     memcpy(e.id, store->table->row[store->row[point]].id, SS_ID_RAW);
@@ -407,8 +290,9 @@ int ss_store_keep(ss_store *store, size_t point, const ss_record *record, ss_err
     ss_bytes payload = {0};
     const ss_table *t = store->table;
     bool lost = guard(store, NULL) != 0;
+    if (ss_store_announce(store, error)) return -1;
     ss_grid_settings(store->grid, point, &settings);
-    axis_texts(store, &settings, buffer, value);
+    ss_store_axis_texts(store, &settings, buffer, value);
     int rc = ss_done_entry_encode(t->session[t->n_sessions - 1]->number, t->row[store->row[point]].id,
                                   (uint32_t)store->n_keys, store->axis, value, record, &payload, error);
     if (rc == 0) rc = append(store, SS_ENTRY_DONE, &payload, true, error);

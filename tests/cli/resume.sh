@@ -202,4 +202,30 @@ touch -d '1 hour' idle.h5.stop
 run 75 run idle.yaml
 has out 'by the stop file'
 check "nor a stopped one" [ ! -e idle.h5.stop ]
+# What is no small plain file, or is a results file, is no stop file: it stops nothing, and stays.
+small_job other.yaml 3 '[0.05]' 1
+kept_as() { # WHAT DATE
+    rm -f other.h5 other.h5.journal
+    touch -d "$2" other.h5.stop
+    run 0 run other.yaml
+    has out '2 of 2 points finished'
+    lacks err 'other.h5.stop'
+    check "$1 stays" [ -e other.h5.stop ]
+    rm other.h5.stop
+}
+for date in '1 hour ago' '1 hour'; do
+    mkfifo other.h5.stop
+    kept_as "a FIFO of $date" "$date"
+    cp idle.h5 other.h5.stop
+    kept_as "a results file of $date" "$date"
+    printf '\211HDF\r\n\032\n and little more' >other.h5.stop
+    kept_as "a small HDF5 file of $date" "$date"
+    head -c 4097 /dev/zero >other.h5.stop
+    kept_as "a large file of $date" "$date"
+done
+small_job idle.yaml 3 '[0.05, 0.1, 0.2, 0.3]' 1
+head -c 4096 /dev/zero >idle.h5.stop
+touch -d '1 hour' idle.h5.stop
+run 75 run idle.yaml
+check "a file with a text stops a run too" [ ! -e idle.h5.stop ]
 finish

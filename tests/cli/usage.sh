@@ -183,6 +183,16 @@ run 0 run job.yaml --slice 3/64
 has out 'nothing to do: slice 3/64 of the 2 points has none of them'
 run 0 run job.yaml -o a.h5 --slice 1/2
 has out 'slice 1/2 of the 2 points has only points that the whole has finished'
+# Whole results that cannot be read are found before anything is made for a slice of them.
+mkdir bad
+sed 's/^output:.*//' job.yaml >bad/b.yaml
+echo garbage >bad/b.h5
+cp bad/b.h5 garbage
+run 2 run bad/b.yaml --slice 1/2
+has err 'bad/b.h5: '
+check "one sentence: $(cat err)" [ "$(wc -l <err)" -eq 1 ]
+same bad/b.h5 garbage
+check "nothing is made: $(ls -A bad)" [ "$(ls -A bad | wc -l)" -eq 2 ]
 # A program in its build folder finds its sources' analysis/, wherever that folder is. (Python finds no results file.)
 run 2 report none.h5
 lacks err 'nor beside this program'
