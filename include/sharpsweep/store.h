@@ -42,9 +42,9 @@ int ss_store_keep(ss_store *store, size_t point, const ss_record *record, ss_err
  * until `take` returns. */
 int ss_store_sample(ss_store *store, size_t most, void (*take)(void *ctx, const ss_settings *s, const ss_record *record),
                     void *ctx, ss_error *error);
-/* For whoever writes nothing for a while (start, keep and refresh do it too): -1 where somebody else has deleted, replaced, cut or
- * written the journal. All that was finished is then in a journal of its own, and the error names the `sharpsweep merge` that joins it
- * to the results. Cheap. */
+/* For whoever writes nothing for a while (start, keep and refresh do it too): -1 where somebody else has deleted, replaced, cut
+ * or written the journal. All that was finished is then in a journal of its own, and the error names the `sharpsweep merge`
+ * that joins it to the results. Cheap. */
 int ss_store_guard(ss_store *store, ss_error *error);
 /* Rebuilds the HDF5 file if that keeps rebuilding under 2 % of the time; `now` forces it. */
 int ss_store_refresh(ss_store *store, bool now, ss_error *error);
@@ -77,15 +77,16 @@ typedef struct ss_results {
     void *words;                  /* private: what the texts point to */
 } ss_results;
 ss_results *ss_results_open(const char *path, ss_error *error);
-/* For programs that read the HDF5 file alone: 0 it says all that is known; 1 it does not (or is missing), and `to` was written, which
- * does; -1: refused, as by open. */
+/* For programs that read the HDF5 file alone: 0 it says all that is known; 1 it does not (or is missing), and `to` was written,
+ * which does; -1: refused, as by open. */
 int ss_results_snapshot(const char *path, const char *to, ss_error *error);
 void ss_results_destroy(ss_results *r);
 const ss_column *ss_results_column(const ss_results *r, const char *name); /* NULL if absent */
 
-/* Checks journal, file and checkpoints, each fault a line through `say`. Returns the number of faults found (0: all is well) or -1
- * when nothing can be read or, with repair, a writer is at work. Repair joins every result that journal and file can prove into both;
- * what was damaged is kept as NAME.kept-TIME, and each point whose result is given up is a line. -2: in part, the file but not the journal. */
+/* Checks journal, file and checkpoints, each fault a line through `say`. Returns the number of faults found (0: all is well) or
+ * -1 when nothing can be read or, with repair, a writer is at work. Repair joins every result that journal and file can prove
+ * into both; what was damaged is kept as NAME.kept-TIME, and each point whose result is given up is a line. -2: in part, the
+ * file but not the journal. */
 int ss_store_verify(const char *path, bool repair, void (*say)(void *ctx, const char *line), void *ctx, ss_error *error);
 
 /* Joins results files of one job and the same data (slices of its grid, computed by several allocations) into `out`, made

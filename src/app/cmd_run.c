@@ -393,14 +393,13 @@ static void tell_missing_weights(const sweep *s)
         n_missing += !there;
         if (!there) missing = i;
     }
-    if (n_missing == 0) return;
-    if (ss_store_weights_astray(s->store, missing, elsewhere, sizeof elsewhere) == 0)
-        ss_log(SS_LOG_WARNING, "%s: %zu of %zu trained points have no weights file in %s, but %s has them: it was not renamed along with the "
-               "results; rename it", s->results, n_missing, n_missing + n_kept, s->weights_dir, elsewhere);
-    else
-        ss_log(SS_LOG_WARNING, "%s: %zu of %zu trained points have no weights file in %s: they were finished before save_weights was "
-               "switched on, their files could not be written, or the folder was not moved along with the results; run the job "
-               "with another results file (-o) to have them", s->results, n_missing, n_missing + n_kept, s->weights_dir);
+    if (n_missing && ss_store_weights_astray(s->store, missing, elsewhere, sizeof elsewhere) == 0)
+        ss_log(SS_LOG_WARNING, "%s: %zu of %zu trained points have no weights file in %s, but %s has them: it was not renamed "
+               "along with the results; rename it", s->results, n_missing, n_missing + n_kept, s->weights_dir, elsewhere);
+    else if (n_missing)
+        ss_log(SS_LOG_WARNING, "%s: %zu of %zu trained points have no weights file in %s: save_weights was off when they were "
+               "finished, they could not be written, or the folder was not moved along; another results file (-o) would have "
+               "them", s->results, n_missing, n_missing + n_kept, s->weights_dir);
 }
 
 /* Rank 0: the last rebuild, the summary, the exit status. */
@@ -485,7 +484,8 @@ int ss_cmd_run(const ss_arguments *arguments, ss_error *error)
     char who[32];
     sweep s = {.parallel = ss_farm_size() > 1, .start_s = ss_clock_s()};
     clock_gettime(CLOCK_REALTIME, &s.started);
-    if (parse_mode(arguments->value[1], &s.mode, error) || ss_slice_parse(arguments->value[2], &s.slice, error)) return SS_EXIT_USAGE;
+    if (parse_mode(arguments->value[1], &s.mode, error) || ss_slice_parse(arguments->value[2], &s.slice, error))
+        return SS_EXIT_USAGE;
     snprintf(who, sizeof who, "rank %d", ss_farm_rank());
     ss_log_configure(SS_LOG_INFO, ss_farm_rank() > 0 ? who : NULL);
     ss_signals_catch();

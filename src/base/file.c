@@ -261,7 +261,8 @@ static int fail_step(const ss_replacement *r, const char *what, ss_error *error)
     return ss_fail(error, "%s: %s: %s", r->path, what, strerror(errno));
 }
 
-/* What has its name is done: a folder that cannot be synced afterwards leaves the old file or the new one after a power failure. */
+/* What has its name is done: a folder that cannot be synced afterwards leaves the old file or the new one after a power
+ * failure. */
 static void sync_name(const ss_replacement *r, int folder)
 {
     if (sync_folder(folder))

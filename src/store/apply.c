@@ -278,7 +278,8 @@ static int64_t same_session(const joining *g, const ss_entry *entry)
 {
     const ss_table *t = g->t;
     for (uint32_t i = t->n_sessions; i-- > 0;)
-        if (t->session[i]->key == key_of(entry) && t->session[i]->n_bytes == entry->n && t->session[i]->source != g->source)
+        if (t->session[i]->key == key_of(entry) && t->session[i]->n_bytes == entry->n &&
+            t->session[i]->source != g->source)
             return i;
     return -1;
 }

@@ -54,8 +54,8 @@ typedef enum ss_h5_way { SS_H5_READ, SS_H5_WRITE } ss_h5_way;
 int ss_h5_rows(hid_t set, ss_h5_way way, hid_t type, hid_t plan, size_t first, size_t n, size_t columns, void *data,
                ss_error *error);
 /* HDF5 1.10 crashes on some files that are made to harm, hangs on others and takes as much memory as they say: `read` reads the
- * file in a process of its own first. -1 and a sentence where that process crashed, SS_H5_NO_TIME where it was slow (a slow file
- * system) or killed; what it found is found again here. */
+ * file in a process of its own first. -1 and a sentence where that process crashed, SS_H5_NO_TIME where it was slow (a slow
+ * file system) or killed; what it found is found again here. */
 enum { SS_H5_NO_TIME = -2 };
 int ss_h5_survives(const char *path, uint64_t n_bytes, void (*read)(void *ctx), void *ctx, ss_error *error);
 int ss_h5_copy_bytes(hid_t set, int fd, uint64_t *n, ss_error *error); /* a dataset of one row of bytes, into a file */

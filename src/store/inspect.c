@@ -57,8 +57,9 @@ static ss_state read_header(ss_part *part, const char *path)
         return SS_UNREADABLE;
     }
     if (ours && !damaged && version != SS_JOURNAL_VERSION) {
-        ss_fail(&part->why, "%s: has format version %u, this program knows %d; use the newer sharpsweep that made it",
-                path, version, SS_JOURNAL_VERSION);
+        ss_fail(&part->why, "%s: has format version %u, this program knows %d; use the newer sharpsweep that made it", path,
+                version,
+                SS_JOURNAL_VERSION);
         return SS_NEWER;
     }
     part->has_uuid = ours && !damaged;

@@ -59,10 +59,12 @@ int ss_results_target_check(ss_results_target *t, const ss_inspection *in, size_
 int ss_results_replace(ss_results_target *t, const ss_table *table, const ss_results_head *head,
                        void (*say)(void *ctx, const char *line), void *ctx, ss_error *error);
 /* The same with a new journal, complete and not published, in which all of it stands. held: the old one's lock is ours, and the
- * file comes first, so that a full disk is noticed before the old journal goes; else the journal first, so that of two processes
- * that both begin a sweep one loses before it has written anything. What was torn or damaged is kept. -1: nothing has changed. */
+ * file comes first, so that a full disk is noticed before the old journal goes; else the journal first, so that of two
+ * processes that both begin a sweep one loses before it has written anything. What was torn or damaged is kept. -1: nothing has
+ * changed. */
 enum { SS_RESULTS_WITHOUT_JOURNAL = -2 }; /* the file is in place and holds everything, but the journal could not follow */
 int ss_results_put(ss_results_target *t, ss_journal *new, const ss_inspection *in, bool held, const ss_table *table,
-                   bool file_too, void (*say)(void *ctx, const char *line), void *ctx, ss_error *error);
+                   bool file_too,
+                   void (*say)(void *ctx, const char *line), void *ctx, ss_error *error);
 
 #endif

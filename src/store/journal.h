@@ -32,14 +32,16 @@ int ss_journal_append(ss_journal *j, const ss_bytes *framed, bool sync, ss_error
 /* Is the writer's file still the one under its name, with nothing in it that is not ours? -1: somebody else has deleted,
  * replaced, cut or written it. */
 int ss_journal_guard(ss_journal *j, ss_error *error);
-void ss_journal_note(ss_journal *j); /* in its header, that we are the writer; from then on another's note is noticed too */
+/* in its header, that we are the writer; from then on another writer's note is noticed too */
+void ss_journal_note(ss_journal *j);
 /* The writer goes on in a copy of its still open file, RESULTS.kept-TIME.h5.journal; where that was cut, `recent` follows the
  * header: entries that no other file holds. */
 int ss_journal_escape(ss_journal *j, const char *results, const ss_bytes *recent, ss_error *error);
 /* Always -1: how it was lost, and where what this run has finished stands, with the command that joins it to the results. */
 int ss_journal_tell_lost(const ss_journal *j, const char *results, const ss_error *lost, size_t n_recent, ss_error *error);
 
-/* For readers. 1: of ours (*version, *uuid; damaged: the checksum fails, neither is to be believed), 0: not ours, -1: errno. */
+/* For readers. 1: of ours (*version, *uuid; damaged: the checksum fails, both are not to be believed), 0: no header of ours,
+ * -1: errno. */
 int ss_journal_header(int fd, uint32_t *version, unsigned char uuid[SS_UUID_BYTES], bool *damaged);
 
 /* lock.c: one writer per journal, by a POSIX record lock on its first byte. It dies with its process, is not inherited by

@@ -140,7 +140,8 @@ static int add_input(ss_merge *m, const char *path, uint16_t input, ss_error *er
     bool again = rc == 0 && strcmp(in.path, m->target.path) == 0; /* the file itself is in already, if it was there */
     if (rc == 0 && in.writer_alive && !again)
         rc = ss_fail(error, "%s: is being written by a running sweep; merge when it has ended, or stop it (touch %s.stop)",
-                     in.path, in.path);
+                     in.path,
+                     in.path);
     if (rc == 0 && !(again && m->table->n_rows)) rc = take(m, &in, input, error);
     ss_inspection_finish(&in);
     return rc;
@@ -152,7 +153,8 @@ static int add_input(ss_merge *m, const char *path, uint16_t input, ss_error *er
 static int begin(ss_merge *m, const char *out, ss_journal **held, ss_error *error)
 {
     char journal_path[SS_PATH_BYTES], path[SS_PATH_BYTES];
-    if (ss_results_resolve(out, path, error) || ss_place_check(out, path, error) || ss_journal_path(path, journal_path, error))
+    if (ss_results_resolve(out, path, error) || ss_place_check(out, path, error) ||
+        ss_journal_path(path, journal_path, error))
         return -1;
     if (access(journal_path, F_OK) == 0 && !(*held = ss_journal_open(journal_path, error))) return -1;
     if (ss_inspect(path, &m->target, error)) return -1;

@@ -5,11 +5,11 @@
 
 #include "inspect.h"
 
-/* Four letters: run, read (show, status, report, plan), an input of merge, verify --repair.
+/* Four letters: run; read (show, status, report); an input of merge; verify --repair.
  *   -  begin anew      j  the journal      f  the file      b  both, joined      !  refuse
  * Of a file that is DAMAGED its entries are read, each proven by its checksum, wherever they lie. What is not read as it stands
- * is warned of; what is replaced although it is DAMAGED or TORN is kept as NAME.kept-TIME. A journal that is TORN is read like
- * a whole one. */
+ * is warned of; what is replaced although it is DAMAGED or TORN is kept as NAME.kept-TIME. A journal that is TORN is read like a
+ * whole one. */
 static const char rule[SS_N_STATES][SS_N_STATES][SS_N_COMMANDS + 1] = {
     /* file:            absent  empty   whole   torn    damaged foreign other   newer   unreadable */
     [SS_ABSENT]     = {"-!!!", "-!!!", "ffff", "", "!!!f", "!!!!", "!!!!", "!!!!", "!!!!"},
@@ -45,8 +45,8 @@ static int refuse(const ss_inspection *in, ss_error *error)
     if (in->journal.state == SS_ABSENT && in->file.state == SS_ABSENT)
         return ss_fail(error, "%s: there is neither a results file nor its journal", in->path);
     if (in->journal.state >= SS_FOREIGN && in->file.state >= SS_FOREIGN && part->state != SS_NEWER)
-        return ss_fail(error, "%s; %s; move both away and run the job again, which then begins anew, or write to another file "
-                       "(-o)",
+        return ss_fail(error,
+                       "%s; %s; move both away and run the job again, which then begins anew, or write to another file (-o)",
                        in->file.why.text, in->journal.why.text);
     return ss_fail(error, "%s%s%s", part->why.text, way[0] ? "; " : "", way);
 }
@@ -130,8 +130,8 @@ int ss_load(ss_inspection *in, ss_command command, void (*say)(void *ctx, const 
 void ss_tell_kept(const char *path, const char *kept, void (*say)(void *ctx, const char *line), void *ctx)
 {
     char line[2 * SS_PATH_BYTES + 64];
-    snprintf(line, sizeof line, "%s: is made anew, and the old one, which may hold what cannot be proven, is kept as %s",
-             path, kept);
+    snprintf(line, sizeof line, "%s: is made anew, and the old one, which may hold what cannot be proven, is kept as %s", path,
+             kept);
     if (say) say(ctx, line);
     else ss_log(SS_LOG_WARNING, "%s", line);
 }

@@ -110,7 +110,8 @@ static int write_journal(ss_store *s, const ss_provenance *p, ss_error *error)
     s->journal = new;
     if (s->in.use == SS_USE_FILE || (s->in.use == SS_USE_BOTH && ss_journal_lacks(&s->in)))
         ss_log(SS_LOG_WARNING, "%s: %s; %zu results are taken over from %s", s->in.journal_path,
-               s->in.use == SS_USE_BOTH ? "had lost its end" : "is missing or empty and is made again", s->in.from_file.n_new, s->path);
+               s->in.use == SS_USE_BOTH ? "had lost its end" : "is missing or empty and is made again", s->in.from_file.n_new,
+               s->path);
     return ss_table_settle(s->table, new, true, error) || ss_store_prepare_job(s, p, error) ? -1 : 0;
 }
 
@@ -171,7 +172,8 @@ static void tell_astray(const ss_store *s)
         ss_id_format(row->id, name);
         strcat(name, SS_CHECKPOINT_SUFFIX);
         if (ss_place_astray(s->path, ".checkpoints", name, folder) == 0)
-            ss_log(SS_LOG_WARNING, "%s: has no checkpoints in %s, but there are some of its points in %s: to go on from them, stop, rename "
+            ss_log(SS_LOG_WARNING,
+                   "%s: has no checkpoints in %s, but there are some of its points in %s: to go on from them, stop, rename "
                    "that folder, and run again", s->path, s->in.checkpoints_path, folder);
         return;                   /* one point tells; to look for all would take as many looks into every folder */
     }

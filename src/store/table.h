@@ -54,7 +54,8 @@ void ss_table_destroy(ss_table *t);
  * finished record replaces a failed one. Sessions that both have are one. */
 typedef struct ss_join {
     void (*say)(void *ctx, const char *line); /* every fault is a line, and reading goes on; NULL: the first is the error */
-    /* Another source has finished this row already, with other bytes: 0 it stays, 1 the entry replaces it, -1. NULL: stays. */
+    /* Another source has finished this row already, with other bytes: 0 it stays, 1 the entry replaces it, -1 error. NULL:
+     * stays. */
     int (*both)(void *ctx, size_t row, const struct ss_done_entry *theirs, ss_error *error);
     void *ctx;
     bool deep;                    /* every record is decoded; one that does not decode is a fault */

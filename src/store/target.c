@@ -73,7 +73,8 @@ int ss_results_replace(ss_results_target *t, const ss_table *table, const ss_res
 }
 
 int ss_results_put(ss_results_target *t, ss_journal *new, const ss_inspection *in, bool held, const ss_table *table,
-                   bool file_too, void (*say)(void *ctx, const char *line), void *ctx, ss_error *error)
+                   bool file_too,
+                   void (*say)(void *ctx, const char *line), void *ctx, ss_error *error)
 {
     char kept[SS_PATH_BYTES] = "";
     ss_results_head head = {.journal_bytes = new->e.end};

@@ -116,8 +116,8 @@ static void list_given_up(const verification *v)
         n_saved += row->offset != 0;
         if (row->offset || row->starts == 0) continue;
         ss_id_format(row->id, id);
-        if (n++ < MAX_LINES) tell(v, "point %zu (%s): was started, and no result of it can be proven; the next run computes it",
-                             i, id);
+        if (n++ < MAX_LINES)
+            tell(v, "point %zu (%s): was started, and no result of it can be proven; the next run computes it", i, id);
     }
     if (n > MAX_LINES) tell(v, "and %zu more points", n - MAX_LINES);
     tell(v, "%s: %zu points, %zu results saved", v->in.path, v->in.table->n_rows, n_saved);
@@ -128,8 +128,9 @@ static int repair(verification *v, ss_error *error)
     const ss_part *j = &v->in.journal, *f = &v->in.file;
     ss_results_target target;
     if (v->in.table->n_rows == 0)
-        return ss_fail(error, "neither %s nor %s holds a result that can be proven, so nothing in them can be saved; move both "
-                       "away and run the job again, which then begins anew, or write to another file (-o)", v->in.path,
+        return ss_fail(error,
+                       "neither %s nor %s holds a result that can be proven, so nothing in them can be saved; move both away "
+                       "and run the job again, which then begins anew, or write to another file (-o)", v->in.path,
                        v->in.journal_path);
     if (ss_results_target_check(&target, &v->in, v->in.table->n_rows, error)) return -1;
     bool anew = j->state != SS_WHOLE || ss_journal_lacks(&v->in);

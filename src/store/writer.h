@@ -29,8 +29,8 @@ struct ss_store {
     ss_error lost;                /* why the journal is not under its name any more; "": it is */
 };
 
-/* session.c: the run's JOB entry. It is written at once where it lists points that are new to the file, else when the first point is
- * started: with nothing to do neither file is touched. */
+/* session.c: the run's JOB entry. It is written at once where it lists points that are new to the file, else when the first
+ * point is started: with nothing to do neither file is touched. */
 int ss_store_prepare_job(ss_store *s, const ss_provenance *p, ss_error *error);
 int ss_store_announce(ss_store *s, ss_error *error);     /* before any other entry */
 /* Texts of a grid point's axis values, in `buffer`. */
