@@ -2,7 +2,6 @@
  * joined to what the index holds already. */
 #include "table.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -373,16 +372,12 @@ static int join_entry(joining *g, const ss_entry *entry, ss_error *error)
     }
 }
 
-static int tell(const joining *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static int tell(const joining *g, const char *format, ...)
+/* A fault is a line, or ends the reading. */
+static int tell(const joining *g, const ss_error *why, ss_error *error)
 {
-    char line[SS_ERROR_BYTES];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
-    va_end(args);
+    if (!g->join->say) return ss_fail(error, "%s", why->text);
     g->join->n_faults++;
-    g->join->say(g->join->ctx, line);
+    g->join->say(g->join->ctx, why->text);
     return 0;
 }
 
@@ -390,6 +385,7 @@ static int tell(const joining *g, const char *format, ...)
 static int skip_damage(joining *g, uint64_t *at, ss_error *error)
 {
     ss_entries *e = g->t->source[g->source];
+    ss_error why;
     uint64_t next;
     int found = ss_entries_find(e, *at + 1, &next, error);
     if (found < 0) return -1;
@@ -398,10 +394,9 @@ static int skip_damage(joining *g, uint64_t *at, ss_error *error)
         *at = e->end;
         return 0;
     }
-    if (!g->join->say)
-        return ss_fail(error, "%s: bytes %llu to %llu are damaged (whole entries follow them)", e->path,
-                       (unsigned long long)*at, (unsigned long long)(next - 1));
-    tell(g, "%s: bytes %llu to %llu are damaged", e->path, (unsigned long long)*at, (unsigned long long)(next - 1));
+    ss_fail(&why, "%s: bytes %llu to %llu are damaged%s", e->path, (unsigned long long)*at, (unsigned long long)(next - 1),
+            g->join->say ? "" : " (whole entries follow them)");
+    if (tell(g, &why, error)) return -1;
     *at = next;
     return 0;
 }
@@ -421,8 +416,8 @@ static int join_all(joining *g, ss_error *error)
         uint64_t next = entry.next;
         rc = join_entry(g, &entry, &why);
         if (rc < 0) return ss_fail(error, "%s", why.text);
-        if (rc > 0 && !g->join->say) return ss_fail(error, "%s: byte %llu: %s", e->path, (unsigned long long)at, why.text);
-        if (rc > 0) tell(g, "%s: byte %llu: %s", e->path, (unsigned long long)at, why.text);
+        if (rc > 0) ss_fail_in(&why, "%s: byte %llu", e->path, (unsigned long long)at);
+        if (rc > 0 && tell(g, &why, error)) return -1;
         at = g->join->end = next;
     }
 }

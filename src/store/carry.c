@@ -320,7 +320,7 @@ int ss_carry_check(const char *path, const ss_table *t, size_t n_rows, size_t *n
 
 int ss_carry_copy(const char *path, hid_t file, const ss_table *t, ss_error *error)
 {
-    walk w = {.old = -1, .file = file, .error = error};
-    if (walk_all(&w, path, t, COPY, ATTACH) == 0) return 0;
+    walk w = {.old = -1, .file = file, .n_rows = t->n_rows, .error = error};
+    if (walk_all(&w, path, t, CHECK, ATTACH) == 0) return 0; /* checked again: it may not be the file that was */
     return ss_fail_in(error, "what was added cannot be carried over to the file made anew");
 }

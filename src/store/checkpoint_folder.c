@@ -27,13 +27,12 @@ int ss_checkpoint_path(const char *folder, const char *id, char *out, size_t out
 /* ID.checkpoint, or ID.checkpoint.HOST.PID-N.tmp (.new: earlier versions). */
 static bool parse_name(const char *name, unsigned char id[SS_ID_RAW], bool *temporary)
 {
-    char text[SS_ID_BYTES] = "";
-    size_t n = sizeof text - 1, whole = n + strlen(SS_CHECKPOINT_SUFFIX), length = strlen(name);
-    if (length < whole || strncmp(name + n, SS_CHECKPOINT_SUFFIX, whole - n) != 0) return false;
-    memcpy(text, name, n);
-    *temporary = length > whole + 4 && name[whole] == '.' &&
-                 (strcmp(name + length - 4, ".tmp") == 0 || strcmp(name + length - 4, ".new") == 0);
-    return (length == whole || *temporary) && ss_id_pack(text, id) == 0;
+    const char *rest = ss_id_read(name, id);
+    if (!rest || strncmp(rest, SS_CHECKPOINT_SUFFIX, strlen(SS_CHECKPOINT_SUFFIX)) != 0) return false;
+    rest += strlen(SS_CHECKPOINT_SUFFIX);
+    size_t n = strlen(rest);
+    *temporary = n > 4 && rest[0] == '.' && (strcmp(rest + n - 4, ".tmp") == 0 || strcmp(rest + n - 4, ".new") == 0);
+    return n == 0 || *temporary;
 }
 
 void ss_checkpoints_each(const char *results, ss_checkpoint_visit *visit, void *ctx)

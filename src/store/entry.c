@@ -135,15 +135,21 @@ static int hex_digit(char c)
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-int ss_id_pack(const char *text, unsigned char id[SS_ID_RAW])
+const char *ss_id_read(const char *text, unsigned char id[SS_ID_RAW])
 {
     for (int i = 0; i < SS_ID_RAW; i++) {
         int high = hex_digit(text[2 * i]);
         int low = high < 0 ? -1 : hex_digit(text[2 * i + 1]);
-        if (low < 0) return -1;
+        if (low < 0) return NULL;
         id[i] = (unsigned char)(high << 4 | low);
     }
-    return text[2 * SS_ID_RAW] == '\0' ? 0 : -1;
+    return text + 2 * SS_ID_RAW;
+}
+
+int ss_id_pack(const char *text, unsigned char id[SS_ID_RAW])
+{
+    const char *end = ss_id_read(text, id);
+    return end && *end == '\0' ? 0 : -1;
 }
 
 void ss_id_format(const unsigned char id[SS_ID_RAW], char text[SS_ID_BYTES])

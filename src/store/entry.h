@@ -58,6 +58,7 @@ int ss_done_entry_decode(const unsigned char *p, size_t n, ss_done_entry *e); /*
 /* -1 and what, where the entry's own sizes and status are not its record's: neither can be believed. */
 int ss_record_contradicts(const ss_done_entry *e, const ss_record *r, ss_error *error);
 
+const char *ss_id_read(const char *text, unsigned char id[SS_ID_RAW]); /* what follows 32 hex digits; NULL: they are none */
 int ss_id_pack(const char *text, unsigned char id[SS_ID_RAW]); /* -1: not 32 hex digits */
 void ss_id_format(const unsigned char id[SS_ID_RAW], char text[SS_ID_BYTES]);
 

@@ -180,6 +180,17 @@ int ss_h5_open(const char *path, hid_t *file, ss_error *error)
     return rc;
 }
 
+int ss_h5_shape(hid_t set, H5T_class_t *class, hsize_t dim[H5S_MAX_RANK], ss_error *error)
+{
+    hid_t type = H5Dget_type(set), space = H5Dget_space(set);
+    *class = H5Tget_class(type);
+    if (*class == H5T_STRING && H5Tis_variable_str(type) <= 0) *class = H5T_NO_CLASS;
+    int rank = H5Sget_simple_extent_dims(space, dim, NULL);
+    ss_h5_close(&space);
+    ss_h5_close(&type);
+    return rank < 0 ? ss_h5_fail(error, "H5Sget_simple_extent_dims") : rank;
+}
+
 int ss_h5_make_group(hid_t at, const char *name, hid_t *group, ss_error *error)
 {
     int rc = -1;

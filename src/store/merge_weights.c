@@ -9,16 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* 32 hex digits and .h5 */
 static bool is_weights_name(const char *name)
 {
-    char id[SS_ID_BYTES];
-    unsigned char raw[SS_ID_RAW];
-    size_t n = strlen(name);
-    if (n != SS_ID_BYTES - 1 + 3 || strcmp(name + n - 3, ".h5") != 0) return false;
-    memcpy(id, name, SS_ID_BYTES - 1);
-    id[SS_ID_BYTES - 1] = '\0';
-    return ss_id_pack(id, raw) == 0;
+    unsigned char id[SS_ID_RAW];
+    const char *rest = ss_id_read(name, id);
+    return rest && strcmp(rest, ".h5") == 0;
 }
 
 static int copy_file(const char *from, const char *to, ss_error *error)
@@ -50,7 +45,7 @@ static int place(const char *from, const char *to, ss_error *error)
 int ss_merge_weights(const char *target, const char *in, ss_error *error)
 {
     char resolved[SS_PATH_BYTES], from[SS_PATH_BYTES], to[SS_PATH_BYTES];
-    char a[SS_PATH_BYTES + 64], b[SS_PATH_BYTES + 64];
+    char a[SS_PATH_BYTES + 256], b[SS_PATH_BYTES + 256];
     if (ss_results_resolve(in, resolved, error)) return -1;
     if (strcmp(resolved, target) == 0) return 0;
     if (ss_weights_folder(resolved, from, sizeof from) < 0 || ss_weights_folder(target, to, sizeof to) < 0)

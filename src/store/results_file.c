@@ -56,31 +56,16 @@ done:
 static int open_set(hid_t at, const char *name, ss_cell cell, int rank, hsize_t dim[2], hid_t *set, ss_error *error)
 {
     static const H5T_class_t wanted[SS_N_CELL] = {H5T_INTEGER, H5T_INTEGER, H5T_FLOAT, H5T_STRING};
-    int rc = -1;
-    hid_t type = -1, space = -1;
-    hsize_t have[2] = {0, 0};
+    hsize_t have[H5S_MAX_RANK];
+    H5T_class_t class;
     if (ss_h5_open_member(at, name, H5I_DATASET, set, error)) return -1;
     if (*set < 0) return 0;
-    H5_TRY(type = H5Dget_type(*set));
-    H5_TRY(space = H5Dget_space(*set));
-    bool fits = H5Tget_class(type) == wanted[cell] && H5Sget_simple_extent_ndims(space) == rank &&
-                (cell != SS_CELL_TEXT || H5Tis_variable_str(type) > 0) &&
-                H5Sget_simple_extent_dims(space, have, NULL) == rank;
+    bool fits = ss_h5_shape(*set, &class, have, error) == rank && class == wanted[cell];
     for (int d = 0; fits && d < rank; d++) fits = dim[d] == 0 || dim[d] == have[d];
-    if (!fits) {
-        ss_fail(error, "variable %s does not have the type or the shape that the schema says", name);
-        goto done;
-    }
-    if (ss_h5_check_bytes(*set, error)) {
-        ss_fail_in(error, "variable %s", name);
-        goto done;
-    }
-    memcpy(dim, have, (size_t)rank * sizeof *have);
-    rc = 0;
-done:
-    if (rc) ss_h5_close(set);
-    ss_h5_close(&space);
-    ss_h5_close(&type);
+    int rc = fits ? 0 : ss_fail(error, "variable %s does not have the type or the shape that the schema says", name);
+    if (rc == 0 && ss_h5_check_bytes(*set, error)) rc = ss_fail_in(error, "variable %s", name);
+    if (rc == 0) memcpy(dim, have, (size_t)rank * sizeof *have);
+    else ss_h5_close(set);
     return rc;
 }
 

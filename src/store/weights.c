@@ -77,32 +77,19 @@ static void shape_text(int n_dims, const hsize_t *dim, char *out, size_t bytes)
 
 static int check_shape(hid_t set, const ss_tensor *t, ss_error *error)
 {
-    int rc = -1;
-    hid_t space = -1, type = -1;
-    hsize_t dim[H5S_MAX_RANK] = {0}, wanted[SS_MAX_DIMS] = {0};
+    hsize_t dim[H5S_MAX_RANK], wanted[SS_MAX_DIMS];
+    H5T_class_t class;
     char have_text[128], want_text[128];
-    H5_TRY(type = H5Dget_type(set));
-    H5_TRY(space = H5Dget_space(set));
-    if (H5Tget_class(type) != H5T_FLOAT) {
-        ss_fail(error, "tensor %s: is not of a floating-point type", t->name);
-        goto done;
-    }
-    int n_dims = H5Sget_simple_extent_dims(space, dim, NULL);
-    H5_TRY(n_dims);
+    int n_dims = ss_h5_shape(set, &class, dim, error);
+    if (n_dims < 0) return -1;
+    if (class != H5T_FLOAT) return ss_fail(error, "tensor %s: is not of a floating-point type", t->name);
     bool same = n_dims == t->n_dims;
     for (int d = 0; d < t->n_dims; d++) wanted[d] = t->dim[d];
     for (int d = 0; same && d < n_dims; d++) same = dim[d] == wanted[d];
-    if (!same) {
-        shape_text(n_dims, dim, have_text, sizeof have_text);
-        shape_text(t->n_dims, wanted, want_text, sizeof want_text);
-        ss_fail(error, "tensor %s: shape %s, expected %s", t->name, have_text, want_text);
-        goto done;
-    }
-    rc = 0;
-done:
-    ss_h5_close(&type);
-    ss_h5_close(&space);
-    return rc;
+    if (same) return 0;
+    shape_text(n_dims, dim, have_text, sizeof have_text);
+    shape_text(t->n_dims, wanted, want_text, sizeof want_text);
+    return ss_fail(error, "tensor %s: shape %s, expected %s", t->name, have_text, want_text);
 }
 
 static int read_tensor(hid_t file, ss_tensor *t, ss_error *error)

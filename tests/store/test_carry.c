@@ -72,7 +72,7 @@ static void note(hid_t file, const char *path, const char *name, const char *val
 static int carry(size_t n_rows, ss_error *error)
 {
     size_t n = 0;
-    const ss_table none = {.n_rows = 0}; /* no settings of other versions */
+    const ss_table none = {.n_rows = N}; /* no settings of other versions */
     write_bytes(fresh, whole, whole_n);
     int rc = ss_carry_check(results, &none, n_rows, &n, error);
     if (rc == 0) {
