@@ -57,8 +57,8 @@ static int read_up_to(idx_file *f, void *out, uint64_t n, uint64_t *got, ss_erro
         return ss_fail(error, "'%s' ends in the middle of its gzip stream: it is truncated; fetch it again", f->path);
     if (status == Z_ERRNO) return ss_fail(error, "'%s' cannot be read: %s", f->path, strerror(errno));
     if (status != Z_OK) {
-        size_t head = strlen(f->path); /* zlib begins with the path, which we have said already */
-        if (strncmp(text, f->path, head) == 0 && strncmp(text + head, ": ", 2) == 0) text += head + 2;
+        const char *colon = strstr(text, ">: "); /* zlib begins with its name of the descriptor */
+        if (strncmp(text, "<fd:", 4) == 0 && colon) text = colon + 3;
         return ss_fail(error, "'%s' is a corrupt gzip file (zlib: %s); fetch it again", f->path, text);
     }
     return 0;
