@@ -157,6 +157,8 @@ def try_cell(letters, journal, file, journal_state, file_state):
     commands = [('run', ['run', 'all.yaml', '-o', 'r.h5', '--progress', 'plain']), ('show', ['show', 'r.h5', '--csv']),
                 ('merge', ['merge', 'out.h5', 'r.h5']), ('verify --repair', ['verify', '--repair', 'r.h5'])]
     state_of = {'r.h5': file_state, 'r.h5.journal': journal_state}
+    # Commands that read by the same letters as others, and never change anything.
+    readers = [('status', ['status', 'r.h5'], letters[1], (0,)), ('verify', ['verify', 'r.h5'], letters[3], (0, 2))]
     for letter, (name, arguments) in zip(letters, commands):
         where = f'journal {journal_state}, file {file_state}: {name} ({letter})'
         shutil.rmtree('cell', ignore_errors=True)
@@ -173,6 +175,13 @@ def try_cell(letters, journal, file, journal_state, file_state):
             accepted(where, letter, name, before, status, out, err, state_of)
         if name == 'show' and letter != '!':
             check(contents() == before, f'{where}: reading has changed something')
+        for reader, words, same, good in readers if name == 'show' else []:
+            where = f'journal {journal_state}, file {file_state}: {reader} ({same})'
+            status, out, err = call(*words)
+            if same == '!':
+                refused(where, before, status, err, [s for s in (journal_state, file_state) if s not in ('whole', 'torn')])
+            else:
+                check(status in good and contents() == before, f'{where}: status {status}, or something has changed', out + err)
         os.chdir('..')
 
 
