@@ -2,14 +2,14 @@
 # shim.sh PROGRAM [STEP] - one system call fails, the N-th of its kind on the sweep's files, for N = 1, 2, ... until there is no N-th:
 # while a sweep begins, goes on, is merged, is repaired. Each time the exit status is right, a sentence names the cause, nothing that
 # was finished is lost, no value is wrong, 2 means that nothing has changed, and the same command once more completes what an
-# undisturbed run gives. A kill before each call, too. Of the many reads and writes every STEP-th (40); 1: all of them.
+# undisturbed run gives. A kill before each call, too. Of the many reads and writes every STEP-th (90); 1: all of them.
 # Then the order of calls: what replaces a file is synced before it is renamed, and its folder after it.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/cli/faults.sh
 . "$here/faults.sh"
 have_shim || { echo "skipped: failing calls: no shim for this build"; exit 77; }
-step=${2:-40}
+step=${2:-90}
 
 job() { # FILE RATES
     cat >"$1" <<END
