@@ -120,12 +120,18 @@ uint64_t ss_view_u64(ss_view *v);
 const char *ss_view_text(ss_view *v, size_t *n);   /* not terminated; free of zero bytes; "" when bad */
 size_t ss_view_left(const ss_view *v);
 
-/* ---- words: texts kept once each, numbered; they never move and live until the pool is finished ------------------ */
+/* ---- pool: many small pieces of memory that never move and live until the pool is finished ------------------------ */
+typedef struct ss_pool { struct ss_pool_block *head; } ss_pool; /* zeroed = empty */
+void *ss_pool_take(ss_pool *pool, size_t n, size_t size);       /* zeroed; NULL: memory is gone */
+char *ss_pool_strdup(ss_pool *pool, const char *text);
+void ss_pool_finish(ss_pool *pool);
+
+/* ---- words: texts kept once each, numbered; they never move and live until the words are finished ----------------- */
 typedef struct ss_words {                    /* zeroed = empty */
     uint32_t n, capacity, n_slots;
     const char **text;                       /* (n) */
     uint32_t *slot;                          /* (n_slots) 1 + number, 0 free; n_slots is a power of 2 */
-    struct ss_words_block *block;
+    ss_pool pool;                            /* the texts */
 } ss_words;
 #define SS_NO_WORD UINT32_MAX
 uint32_t ss_words_add(ss_words *w, const char *text, size_t n); /* its number; SS_NO_WORD: memory is gone */

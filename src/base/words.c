@@ -1,11 +1,7 @@
-/* words.c - a string pool: bump-allocated blocks and an open-addressing table (linear probing, at most half full). */
+/* words.c - texts in a pool and an open-addressing table of them (linear probing, at most half full). */
 #include "sharpsweep/base.h"
 
 #include <string.h>
-
-enum { BLOCK_BYTES = 64 * 1024 };
-
-typedef struct ss_words_block { struct ss_words_block *next; size_t used, size; char text[]; } ss_words_block;
 
 static uint64_t hash_text(const char *text, size_t n) /* FNV-1a */
 {
@@ -46,31 +42,14 @@ static int grow(ss_words *w)
     return 0;
 }
 
-static char *take(ss_words *w, size_t n)
-{
-    ss_words_block *b = w->block;
-    if (!b || b->size - b->used < n) {
-        size_t size = n > BLOCK_BYTES ? n : BLOCK_BYTES;
-        b = ss_alloc(1, sizeof *b + size);
-        if (!b) return NULL;
-        b->size = size;
-        b->next = w->block;
-        w->block = b;
-    }
-    char *p = b->text + b->used;
-    b->used += n;
-    return p;
-}
-
 uint32_t ss_words_add(ss_words *w, const char *text, size_t n)
 {
     if (w->n >= UINT32_MAX / 4 || grow(w)) return SS_NO_WORD;
     uint32_t at = find_slot(w, text, n);
     if (w->slot[at]) return w->slot[at] - 1;
-    char *copy = take(w, n + 1);
+    char *copy = ss_pool_take(&w->pool, n + 1, 1); /* zeroed: the text ends */
     if (!copy) return SS_NO_WORD;
     memcpy(copy, text, n);
-    copy[n] = '\0';
     w->text[w->n] = copy;
     w->slot[at] = ++w->n;
     return w->n - 1;
@@ -84,11 +63,7 @@ const char *ss_words_keep(ss_words *w, const char *text)
 
 void ss_words_finish(ss_words *w)
 {
-    while (w->block) {
-        ss_words_block *next = w->block->next;
-        ss_free(w->block);
-        w->block = next;
-    }
+    ss_pool_finish(&w->pool);
     ss_free((void *)w->text);
     ss_free(w->slot);
     *w = (ss_words){0};

@@ -21,12 +21,6 @@ size_t ss_key_bytes(const ss_key *key);      /* of an axis key's member */
 /* nearest.c: the word of a NULL-terminated list nearest to `name`, NULL if none is near. */
 const char *ss_nearest(const char *name, const char *const *words);
 
-/* pool.c: memory that lives as long as the job. */
-typedef struct ss_pool { struct ss_pool_block *head; } ss_pool;
-void *ss_pool_take(ss_pool *pool, size_t n, size_t size); /* zeroed; NULL: memory is gone */
-char *ss_pool_strdup(ss_pool *pool, const char *text);
-void ss_pool_finish(ss_pool *pool);
-
 /* grid.c */
 const ss_job *ss_grid_job(const ss_grid *grid);
 void ss_grid_digits(const ss_grid *grid, size_t i, size_t digit[SS_MAX_AXES]); /* which value of each axis the point has */

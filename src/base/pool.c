@@ -1,5 +1,5 @@
-/* pool.c - memory of a job: many small strings and arrays that live and die together. */
-#include "parts.h"
+/* pool.c - many small strings and arrays that live and die together. */
+#include "sharpsweep/base.h"
 
 #include <string.h>
 
