@@ -52,7 +52,7 @@ static void test_names(void)
         CU_ASSERT_EQUAL(ss_results_check(path, &error), n <= 187 ? 0 : -1);
     }
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "nnn...: a name of 255 bytes, too long for the files beside it; at most 187 are "));
-    for (size_t n = 0; n < sizeof path - 1; n += 2) memcpy(path + n, "d/", 3);
+    for (size_t n = 0; n + 3 <= sizeof path; n += 2) memcpy(path + n, "d/", 3);
     CU_ASSERT_EQUAL(ss_results_check(path + 1000, &error), -1);
     path[sizeof path - 3] = '\0'; /* ends in a name */
     CU_ASSERT_EQUAL(ss_results_check(path + 1, &error), -1);
