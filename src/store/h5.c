@@ -206,12 +206,23 @@ done:
     return rc;
 }
 
+/* HDF5 clears two buffers for every read or write that converts values, of 1 MiB each unless told otherwise: a small file's
+ * columns would take longer to clear than to write. */
+hid_t ss_h5_transfer_plan(void)
+{
+    enum { BUFFER_BYTES = 1 << 16 };
+    hid_t plan = H5Pcreate(H5P_DATASET_XFER);
+    if (plan >= 0 && H5Pset_buffer(plan, BUFFER_BYTES, NULL, NULL) < 0) ss_h5_close(&plan);
+    return plan;
+}
+
 int ss_h5_rows(hid_t set, ss_h5_way way, hid_t type, hid_t plan, size_t first, size_t n, size_t columns, void *data,
                ss_error *error)
 {
     int rc = -1;
-    hid_t space = -1, memory = -1;
+    hid_t space = -1, memory = -1, own = -1;
     hsize_t start[2] = {first, 0}, count[2] = {n, columns};
+    if (plan == H5P_DEFAULT) H5_TRY(plan = own = ss_h5_transfer_plan());
     H5_TRY(space = H5Dget_space(set));
     H5_TRY(H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL));
     H5_TRY(memory = H5Screate_simple(columns ? 2 : 1, count, NULL));
@@ -219,6 +230,7 @@ int ss_h5_rows(hid_t set, ss_h5_way way, hid_t type, hid_t plan, size_t first, s
     else H5_TRY(H5Dwrite(set, type, memory, space, plan, data));
     rc = 0;
 done:
+    ss_h5_close(&own);
     ss_h5_close(&memory);
     ss_h5_close(&space);
     return rc;

@@ -49,6 +49,7 @@ int ss_h5_open(const char *path, hid_t *file, ss_error *error);
 /* The rank of a dataset, or -1; its shape and class (texts of fixed length: none, for we have no such). */
 int ss_h5_shape(hid_t set, H5T_class_t *class, hsize_t dim[H5S_MAX_RANK], ss_error *error);
 int ss_h5_make_group(hid_t at, const char *name, hid_t *group, ss_error *error); /* as netCDF-4 wants them */
+hid_t ss_h5_transfer_plan(void);         /* for H5Dread and H5Dwrite; to be closed; negative: no memory */
 /* Rows [first, first + n) of a dataset of `columns` cells each (0: it has one dimension), from or into `data`. */
 typedef enum ss_h5_way { SS_H5_READ, SS_H5_WRITE } ss_h5_way;
 int ss_h5_rows(hid_t set, ss_h5_way way, hid_t type, hid_t plan, size_t first, size_t n, size_t columns, void *data,

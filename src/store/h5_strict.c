@@ -128,7 +128,7 @@ hid_t ss_h5_texts_plan(ss_h5_texts *t, hid_t set, size_t most)
 {
     hsize_t n_bytes;
     *t = (ss_h5_texts){.most = most};
-    hid_t file = H5Iget_file_id(set), plan = H5Pcreate(H5P_DATASET_XFER);
+    hid_t file = H5Iget_file_id(set), plan = ss_h5_transfer_plan();
     bool ok = H5Fget_filesize(file, &n_bytes) >= 0 && H5Pset_vlen_mem_manager(plan, take_text, t, leave_text, t) >= 0;
     ss_h5_close(&file);
     if (!ok) ss_h5_close(&plan);
