@@ -16,8 +16,9 @@ static struct writer { pid_t process; dev_t dev; ino_t ino; int fd; } writers[MA
 
 static struct writer *find_writer(const struct stat *st)
 {
+    pid_t process = getpid();
     for (int i = 0; i < MAX_WRITERS; i++)
-        if (writers[i].process == getpid() && writers[i].dev == st->st_dev && writers[i].ino == st->st_ino)
+        if (writers[i].process == process && writers[i].dev == st->st_dev && writers[i].ino == st->st_ino)
             return &writers[i];
     return NULL;
 }
