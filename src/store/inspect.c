@@ -166,6 +166,8 @@ static ss_state read_here(ss_part *part, const char *path)
     part->n_rows = f->n;
     part->has_uuid = ss_id_pack(f->uuid, part->uuid) == 0;
     int rc = find_entries(part, f->place[SS_IN_ROOT], &part->why);
+    bool columns = rc == 0 || (rc > 0 && !part->sealed); /* else the entries say all */
+    if (columns && ss_results_file_columns(f, &part->why)) rc = ss_fail_in(&part->why, "%s", path);
     if (rc == 0) rc = import_columns(part, f, &part->why);
     if (rc >= 0) rc = check_entries(part, f, &part->why);
     ss_results_file_close(f);
@@ -177,7 +179,7 @@ static void read_there(void *ctx)
     ss_part *part = ctx;
     char path[SS_PATH_BYTES];
     strcpy(path, part->entries.path);
-    if (read_here(part, path) == SS_WHOLE) ss_carry_check(path, &(ss_table){.n_rows = 0}, 0, NULL, NULL);
+    read_here(part, path);
 }
 
 static ss_state read_contents(ss_part *part, const char *path)
@@ -231,7 +233,7 @@ static void compare_earlier(ss_inspection *in)
     ss_error why;
     int fd = ss_file_open(in->path, O_RDONLY, NULL, &why);
     ss_results_file *f = fd < 0 ? NULL : ss_results_file_open(fd, in->path, &state, &why);
-    if (f && ss_import_compare(f, in->table, true, &why)) {
+    if (f && (ss_results_file_columns(f, &why) || ss_import_compare(f, in->table, true, &why))) {
         ss_fail(&in->file.why, "%s: %s", in->path, why.text);
         in->file.state = SS_DAMAGED;
     }

@@ -33,12 +33,14 @@ int ss_results_write(const char *path, const ss_table *t, const ss_results_head 
 typedef struct ss_results_file {
     hid_t place[SS_N_PLACES];     /* the file itself, and its groups; -1: there is none */
     size_t n;                     /* rows */
+    hsize_t n_bytes;
     uint32_t n_axes; char *axes_text; const char *axis[SS_MAX_FILE_AXES];
     char *created, *updated, *uuid, *info[SS_N_INFO];
-    ss_frame *frame;
+    ss_frame *frame;              /* of ss_results_file_columns */
 } ss_results_file;
 /* fd: an HDF5 file whose seal fits, or has none. Where it cannot be opened *state says why: DAMAGED, FOREIGN or NEWER. */
 ss_results_file *ss_results_file_open(int fd, const char *path, ss_state *state, ss_error *error);
+int ss_results_file_columns(ss_results_file *f, ss_error *error); /* opens them all; errors do not name the file */
 void ss_results_file_close(ss_results_file *f);
 /* Rows into the frame, which has been allocated. Texts live until the next call. */
 int ss_results_file_read(ss_results_file *f, size_t first, size_t n, ss_error *error);

@@ -104,19 +104,20 @@ static int check_together(const ss_frame *f, hsize_t n_bytes, ss_error *error)
                    (unsigned long long)n_bytes);
 }
 
-static int open_rows(ss_results_file *f, hsize_t n_bytes, ss_error *error)
+static int open_rows(ss_results_file *f, ss_error *error)
 {
     hid_t point = -1;
     hsize_t dim[2] = {0, 0};
+    if (H5Fget_filesize(f->place[SS_IN_ROOT], &f->n_bytes) < 0) return ss_h5_fail(error, "H5Fget_filesize");
     if (open_set(f->place[SS_IN_ROOT], "point", SS_CELL_INT64, 1, dim, &point, error)) return -1;
     if (point < 0) return ss_fail(error, "dimension point is missing");
     ss_h5_close(&point);
     f->n = dim[0];
     if (f->n == 0 || f->n > MAX_ROWS)
         return ss_fail(error, "has %zu rows; expected 1 to %d", f->n, MAX_ROWS);
-    if (f->n > n_bytes / ROW_BYTES)
+    if (f->n > f->n_bytes / ROW_BYTES)
         return ss_fail(error, "has %zu rows, but %llu bytes cannot hold their ids; it is damaged", f->n,
-                       (unsigned long long)n_bytes);
+                       (unsigned long long)f->n_bytes);
     return 0;
 }
 
@@ -129,12 +130,9 @@ static void drop_missing(ss_frame *f)
     f->n_variables = kept;
 }
 
-static int open_contents(ss_results_file *f, ss_error *error)
+int ss_results_file_columns(ss_results_file *f, ss_error *error)
 {
-    hsize_t n_bytes;
     hid_t root = f->place[SS_IN_ROOT];
-    if (H5Fget_filesize(root, &n_bytes) < 0) return ss_h5_fail(error, "H5Fget_filesize");
-    if (open_rows(f, n_bytes, error)) return -1;
     for (int p = SS_IN_HISTORY; p < SS_N_PLACES; p++)
         if (ss_h5_open_member(root, ss_place_name[p], H5I_GROUP, &f->place[p], error)) return -1;
     f->frame = ss_frame_create(f->n_axes, f->axis, 0, NULL, error);
@@ -144,7 +142,7 @@ static int open_contents(ss_results_file *f, ss_error *error)
     for (int dim = 0; dim < SS_N_DIMS; dim++)
         if (f->frame->length[dim] == 0) f->frame->length[dim] = 1;
     drop_missing(f->frame);
-    return check_together(f->frame, n_bytes, error);
+    return check_together(f->frame, f->n_bytes, error);
 }
 
 ss_results_file *ss_results_file_open(int fd, const char *path, ss_state *state, ss_error *error)
@@ -159,7 +157,7 @@ ss_results_file *ss_results_file_open(int fd, const char *path, ss_state *state,
     for (int p = 0; p < SS_N_PLACES; p++) f->place[p] = -1;
     f->place[SS_IN_ROOT] = ss_h5_open_fd(fd);
     if (f->place[SS_IN_ROOT] < 0) ss_h5_fail(error, "H5Fopen"), ss_fail_in(error, "is damaged or cut short");
-    else if (read_attributes(f, state, error) == 0 && open_contents(f, error) == 0) return f;
+    else if (read_attributes(f, state, error) == 0 && open_rows(f, error) == 0) return f;
     ss_fail_in(error, "%s", path);
     ss_results_file_close(f);
     return NULL;

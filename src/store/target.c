@@ -16,6 +16,12 @@ static ss_stamp stamp_of(const char *path)
                       (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec};
 }
 
+static void look_for_others(void *ctx)
+{
+    const ss_inspection *in = *(const ss_inspection **)ctx;
+    ss_carry_check(in->path, in->table, in->table->n_rows, NULL, NULL);
+}
+
 int ss_results_target_check(ss_results_target *t, const ss_inspection *in, size_t n_rows, ss_error *error)
 {
     *t = (ss_results_target){.state = in->file.state};
@@ -23,6 +29,9 @@ int ss_results_target_check(ss_results_target *t, const ss_inspection *in, size_
     t->stamp = stamp_of(in->path);
     if (in->file.state != SS_WHOLE) return 0;
     size_t n_others;
+    int rc = ss_h5_survives(in->path, t->stamp.bytes, look_for_others, &in, error);
+    if (rc == -1) t->state = SS_DAMAGED;
+    if (rc) return rc == -1 ? 0 : -1;
     if (ss_carry_check(in->path, in->table, n_rows, &n_others, error)) return ss_fail_in(error, "%s", in->path);
     t->carries = n_others > 0;
     return 0;
