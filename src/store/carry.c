@@ -38,14 +38,19 @@ static bool is_at(ss_place place, const char *name, const char *path)
     return strncmp(path, ss_place_name[place], n) == 0 && path[n] == '/' && strcmp(path + n + 1, name) == 0;
 }
 
+static const ss_variable *our_variable(const ss_frame *f, const char *path)
+{
+    for (size_t i = 0; i < f->n_variables; i++)
+        if (is_at(f->variable[i].place, f->variable[i].name, path)) return &f->variable[i];
+    return NULL;
+}
+
 static bool is_ours(const ss_frame *f, const char *path)
 {
     if (is_in(" history spectrum journal journal/entries ", path)) return true;
     for (int d = 0; d < SS_N_DIMS; d++)
         if (is_at(ss_dimensions[d].place, ss_dimensions[d].name, path)) return true;
-    for (size_t i = 0; i < f->n_variables; i++)
-        if (is_at(f->variable[i].place, f->variable[i].name, path)) return true;
-    return false;
+    return our_variable(f, path) != NULL;
 }
 
 /* Ours, or of HDF5's and netCDF's bookkeeping, which is made anew. */
@@ -53,8 +58,9 @@ static bool is_made_anew(const thing *o, const char *name)
 {
     if (is_in(" DIMENSION_LIST REFERENCE_LIST ", name) || strncmp(name, "_Netcdf4", 8) == 0) return true;
     if (!o->ours) return false;
-    if (H5Iget_type(o->id) == H5I_DATASET)
-        return is_in(" CLASS NAME long_name units flag_values flag_meanings _FillValue ", name);
+    const ss_variable *v = our_variable(o->w->ours, o->path);
+    if (strcmp(name, "units") == 0) return v && v->unit && v->unit[0]; /* else a user has given it one */
+    if (H5Iget_type(o->id) == H5I_DATASET) return is_in(" CLASS NAME long_name flag_values flag_meanings _FillValue ", name);
     for (int i = 0; i < SS_N_INFO; i++)
         if (o->path[0] == '\0' && i != SS_INFO_TIME && i != SS_INFO_HOST && strcmp(ss_info_name[i], name) == 0) return true;
     return o->path[0] == '\0' && is_in(" schema schema_version axes created updated journal_uuid journal_bytes ", name);

@@ -382,7 +382,8 @@ static const char add_script[] =
     "with h5py.File(path, 'a') as f:\n"
     "    f['raw/plain'] = np.arange(5)\n"
     "    f.create_dataset('raw/packed', data=np.arange(100.), compression='lzf')\n"
-    "    f['lambda_max'].attrs['seen_by'] = 'me'\n";
+    "    f['lambda_max'].attrs['seen_by'] = 'me'\n"
+    "    f['status'].attrs['units'] = 'code'\n";
 static const char check_script[] =
     "import sys, numpy as np, xarray as xr, h5py\n"
     "for engine in 'netcdf4', 'h5netcdf':\n"
@@ -393,7 +394,8 @@ static const char check_script[] =
     "            assert list(d.cut.values) == [1, 2, 3] and d.attrs['my_note'] == 'checked by hand'\n"
     "            assert group or (d.lambda_max.dims == ('point',) and d.lambda_max.attrs['seen_by'] == 'me')\n"
     "with h5py.File(sys.argv[1]) as f:\n"
-    "    assert list(f['raw/plain']) == list(range(5)) and f['raw/packed'][99] == 99\n";
+    "    assert list(f['raw/plain']) == list(range(5)) and f['raw/packed'][99] == 99\n"
+    "    assert f['status'].attrs['units'] == 'code' and 'units' in f['train_s'].attrs\n";
 
 static int python(const char *script, const char *path, const char *engine)
 {
