@@ -62,24 +62,38 @@ static char *keep(ss_results *r, const char *text)
     return (char *)(uintptr_t)ss_words_keep(r->words, text ? text : "");
 }
 
-static int fill_column(ss_results *r, ss_column *c, const ss_variable *v, ss_error *error)
+static int add_column(ss_results *r, const ss_variable *v, ss_error *error)
 {
-    char buffer[4096];
+    ss_column *c = &r->column[r->n_columns++];
     snprintf(c->name, sizeof c->name, "%s", v->name);
     snprintf(c->unit, sizeof c->unit, "%s", v->unit);
     c->is_setting = v->source == SS_FROM_SETTING;
     c->is_axis = v->is_axis;
     c->text = ss_alloc(r->n, sizeof *c->text);
     if (v->cell != SS_CELL_TEXT) c->number = ss_alloc(r->n, sizeof *c->number);
-    if (!c->text || (v->cell != SS_CELL_TEXT && !c->number)) return ss_fail(error, "no memory for column %s", v->name);
-    for (size_t i = 0; i < r->n; i++) {
-        if (c->number) c->number[i] = ss_frame_number(v, i);
+    return c->text && (v->cell == SS_CELL_TEXT || c->number) ? 0 : ss_fail(error, "no memory for column %s", v->name);
+}
+
+/* Most cells of a large sweep say what the cell above says, and then share its text. */
+static int fill_column(ss_results *r, ss_column *c, const ss_variable *v, size_t first, size_t n, ss_error *error)
+{
+    char buffer[4096];
+    const char *above = NULL;
+    for (size_t i = 0; i < n; i++) {
+        size_t row = first + i;
+        bool has_record = r->status[row] != SS_PENDING, same = i > 0;
         const char *text = buffer;
-        if (v->cell == SS_CELL_TEXT)
+        if (v->cell == SS_CELL_TEXT) {
             text = ((const char *const *)v->data)[i];
-        else
-            ss_frame_text(v, i, r->status[i] != SS_PENDING, buffer, sizeof buffer);
-        if (!(c->text[i] = keep(r, text))) return ss_fail(error, "no memory for column %s", v->name);
+            same = same && text == above;
+            above = text;
+        } else {
+            c->number[row] = ss_frame_number(v, i);
+            same = same && ss_cell_get(v, i) == ss_cell_get(v, i - 1) && has_record == (r->status[row - 1] != SS_PENDING);
+            if (!same) ss_frame_text(v, i, has_record, buffer, sizeof buffer);
+        }
+        c->text[row] = same ? c->text[row - 1] : keep(r, text);
+        if (!c->text[row]) return ss_fail(error, "no memory for column %s", v->name);
     }
     return 0;
 }
@@ -91,11 +105,8 @@ static double age_s(const char *finished, time_t now)
     return end ? difftime(now, timegm(&tm)) : (double)NAN;
 }
 
-static int fill_rows(ss_results *r, const ss_frame *f, ss_error *error)
+static int add_rows(ss_results *r, const ss_frame *f, ss_error *error)
 {
-    const ss_variable *status = ss_frame_find(f, SS_IN_ROOT, "status"), *end = ss_frame_find(f, SS_IN_ROOT, "finished");
-    const char *const *id = ss_frame_find(f, SS_IN_ROOT, "id")->data;
-    time_t now = time(NULL);
     r->words = ss_alloc(1, sizeof(ss_words));
     r->status = ss_alloc(r->n, sizeof *r->status);
     r->running = ss_alloc(r->n, sizeof *r->running);
@@ -103,32 +114,46 @@ static int fill_rows(ss_results *r, const ss_frame *f, ss_error *error)
     r->running_s = ss_alloc(r->n, sizeof *r->running_s);
     r->worker = ss_alloc(r->n, sizeof *r->worker);
     r->id = ss_alloc(r->n, sizeof *r->id);
-    r->session_s = NAN;
-    if (!r->words || !r->status || !r->running || !r->finished_age_s || !r->running_s || !r->worker || !r->id)
+    r->column = ss_alloc(f->n_variables, sizeof *r->column);
+    if (!r->words || !r->status || !r->running || !r->finished_age_s || !r->running_s || !r->worker || !r->id || !r->column)
         return ss_fail(error, "no memory for %zu rows", r->n);
-    for (size_t i = 0; i < r->n; i++) {
-        r->status[i] = ((const int8_t *)status->data)[i];
-        if (r->status[i] < 0 || r->status[i] >= SS_N_STATUS)
-            return ss_fail(error, "row %zu: status %lld is unknown", i, (long long)r->status[i]);
-        r->finished_age_s[i] = end ? age_s(((const char *const *)end->data)[i], now) : (double)NAN;
-        r->running_s[i] = NAN;
-        r->worker[i] = -1;
-        if (!(r->id[i] = keep(r, id[i]))) return ss_fail(error, "no memory for %zu rows", r->n);
+    for (size_t i = 0; i < f->n_variables; i++) {
+        const ss_variable *v = &f->variable[i];
+        if ((v->source == SS_FROM_FIELD || v->source == SS_FROM_SETTING) && add_column(r, v, error)) return -1;
     }
     return 0;
 }
 
-static int fill_columns(ss_results *r, const ss_frame *f, ss_error *error)
+static int fill_rows(ss_results *r, const ss_frame *f, size_t first, size_t n, ss_error *error)
 {
-    if (fill_rows(r, f, error)) return -1;
-    r->column = ss_alloc(f->n_variables, sizeof *r->column);
-    if (!r->column) return ss_fail(error, "no memory for the columns");
-    for (size_t i = 0; i < f->n_variables; i++) {
+    const ss_variable *status = ss_frame_find(f, SS_IN_ROOT, "status"), *end = ss_frame_find(f, SS_IN_ROOT, "finished");
+    const char *const *id = ss_frame_find(f, SS_IN_ROOT, "id")->data;
+    time_t now = time(NULL);
+    for (size_t i = 0; i < n; i++) {
+        size_t row = first + i;
+        r->status[row] = ((const int8_t *)status->data)[i];
+        if (r->status[row] < 0 || r->status[row] >= SS_N_STATUS)
+            return ss_fail(error, "row %zu: status %lld is unknown", row, (long long)r->status[row]);
+        r->finished_age_s[row] = end ? age_s(((const char *const *)end->data)[i], now) : (double)NAN;
+        r->running_s[row] = NAN;
+        r->worker[row] = -1;
+        if (!(r->id[row] = keep(r, id[i]))) return ss_fail(error, "no memory for %zu rows", r->n);
+    }
+    for (size_t i = 0, c = 0; i < f->n_variables; i++) {
         const ss_variable *v = &f->variable[i];
         if (v->source != SS_FROM_FIELD && v->source != SS_FROM_SETTING) continue;
-        if (fill_column(r, &r->column[r->n_columns++], v, error)) return -1;
+        if (fill_column(r, &r->column[c++], v, first, n, error)) return -1;
     }
     return 0;
+}
+
+/* The time of the latest record; ISO times of one zone sort as texts. */
+static const char *latest(const ss_results *r, const char *began)
+{
+    const ss_column *end = ss_results_column(r, "finished");
+    for (size_t i = 0; end && i < r->n; i++)
+        if (strcmp(end->text[i], began) > 0) began = end->text[i];
+    return began;
 }
 
 /* ---- from the index ----------------------------------------------------------------------------------------------- */
@@ -146,31 +171,30 @@ static void fill_running(ss_results *r, const ss_table *t)
 
 static int fill(ss_results *r, const ss_table *t, ss_error *error)
 {
+    enum { STRETCH_ROWS = 4096 };
     if (t->n_sessions == 0 || t->n_rows == 0) return ss_fail(error, "holds no point");
     const ss_session *first = t->session[0], *newest = t->session[t->n_sessions - 1];
     ss_frame *f = ss_frame_of_table(t, error);
     if (!f) return -1;
     r->n = t->n_rows;
-    int rc = ss_frame_allocate(f, r->n, false, error);
-    if (rc == 0) rc = ss_frame_fill(f, t, 0, r->n, error);
-    if (rc == 0) rc = fill_columns(r, f, error);
-    if (rc == 0) {
-        const char *updated = newest->info[SS_INFO_TIME]; /* ISO times of one zone sort as texts */
-        const ss_variable *end = ss_frame_find(f, SS_IN_ROOT, "finished");
-        for (size_t i = 0; end && i < r->n; i++)
-            if (strcmp(((const char *const *)end->data)[i], updated) > 0) updated = ((const char *const *)end->data)[i];
-        r->job_text = keep(r, newest->info[SS_INFO_JOB_TEXT]);
-        r->created = keep(r, first->info[SS_INFO_TIME]);
-        r->updated = keep(r, updated);
-        r->version = keep(r, newest->info[SS_INFO_VERSION]);
-        r->data_path = keep(r, newest->info[SS_INFO_DATA_PATH]);
-        if (!r->job_text || !r->created || !r->updated || !r->version || !r->data_path)
-            rc = ss_fail(error, "no memory for the results");
-        fill_running(r, t);
-        r->session_s = age_s(newest->info[SS_INFO_TIME] ? newest->info[SS_INFO_TIME] : "", time(NULL));
+    size_t capacity = r->n < STRETCH_ROWS ? r->n : STRETCH_ROWS;
+    int rc = ss_frame_allocate(f, capacity, false, error) || add_rows(r, f, error) ? -1 : 0;
+    for (size_t at = 0; rc == 0 && at < r->n; at += capacity) {
+        size_t n = r->n - at < capacity ? r->n - at : capacity;
+        rc = ss_frame_fill(f, t, at, n, error) || fill_rows(r, f, at, n, error) ? -1 : 0;
     }
     ss_frame_destroy(f);
-    return rc;
+    if (rc) return rc;
+    r->job_text = keep(r, newest->info[SS_INFO_JOB_TEXT]);
+    r->created = keep(r, first->info[SS_INFO_TIME]);
+    r->updated = keep(r, latest(r, newest->info[SS_INFO_TIME]));
+    r->version = keep(r, newest->info[SS_INFO_VERSION]);
+    r->data_path = keep(r, newest->info[SS_INFO_DATA_PATH]);
+    if (!r->job_text || !r->created || !r->updated || !r->version || !r->data_path)
+        return ss_fail(error, "no memory for the results");
+    fill_running(r, t);
+    r->session_s = age_s(newest->info[SS_INFO_TIME], time(NULL));
+    return 0;
 }
 
 ss_results *ss_results_open(const char *path, ss_error *error)
