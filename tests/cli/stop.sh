@@ -25,7 +25,7 @@ start() { # RANKS FILE - the long sweep, in the background
     if [ "$1" -gt 0 ]; then
         sh "$mpirun_sh" "$1" "$program" run long.yaml -o "$2" >out 2>err &
     else
-        "$program" run long.yaml -o "$2" >out 2>err &
+        env --default-signal=HUP "$program" run long.yaml -o "$2" >out 2>err & # these tests may run under nohup
     fi
     pid=$!
 }
