@@ -2,7 +2,8 @@
 # shim.sh PROGRAM [STEP] - one system call fails, the N-th of its kind on the sweep's files, for N = 1, 2, ... until there is no N-th:
 # while a sweep begins, goes on, is merged, is repaired. Each time the exit status is right, a sentence names the cause, nothing that
 # was finished is lost, no value is wrong, 2 means that nothing has changed, and the same command once more completes what an
-# undisturbed run gives. A kill before each call, too. Of the many reads and writes every STEP-th (90); 1: all of them.
+# undisturbed run gives. A kill before each call, too. Of the many reads and writes every STEP-th (90), of the other calls every
+# STEP/30-th; 1: all of them.
 # Then the order of calls: what replaces a file is synced before it is renamed, and its folder after it.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -10,6 +11,7 @@
 . "$here/faults.sh"
 have_shim || { echo "skipped: failing calls: no shim for this build"; exit 77; }
 step=${2:-90}
+stride=$(((step + 29) / 30))
 
 job() { # FILE RATES
     cat >"$1" <<END
@@ -41,18 +43,32 @@ cp -r whole.weights damaged.d/r.weights
 middle=$(LC_ALL=C grep -abo SSJE damaged.d/r.h5.journal | sed -n '4s/:.*//p')
 printf '\252' | dd of=damaged.d/r.h5.journal bs=1 seek=$((middle + 100)) conv=notrunc 2>/dev/null
 
-begin() { # SCENARIO - makes s; sets $once, the command, and the file `before`
+once() { # SCENARIO - the command
+    case $1 in
+    fresh | grow) echo run job.yaml -o s/r.h5 ;;
+    merge) echo merge s/r.h5 2.d/r.h5 ;;
+    repair) echo verify s/r.h5 --repair ;;
+    esac
+}
+prepare() { # SCENARIO FOLDER - what it begins with, and what is known of that: SCENARIO.s, .before, .untouched
     rm -rf s
     mkdir s
-    case $1 in
-    fresh) once='run job.yaml -o s/r.h5' ;;
-    grow) cp -r half.d/. s && once='run job.yaml -o s/r.h5' ;;
-    merge) cp -r 1.d/. s && once='merge s/r.h5 2.d/r.h5' ;;
-    repair) cp -r damaged.d/. s && once='verify s/r.h5 --repair' ;;
-    esac
-    finished s/r.h5 >before 2>/dev/null
-    [ "$1" != repair ] || cp records before
-    snapshot >untouched
+    [ -z "$2" ] || cp -r "$2/." s
+    finished s/r.h5 >"$1.before" 2>/dev/null
+    snapshot >"$1.untouched"
+    mv s "$1.s"
+}
+prepare fresh ''
+prepare grow half.d
+prepare merge 1.d
+prepare repair damaged.d
+cp records repair.before
+begin() { # SCENARIO - makes s; sets $once, and the files `before` and `untouched`
+    rm -rf s
+    cp -r "$1.s" s
+    cp "$1.before" before
+    cp "$1.untouched" untouched
+    once=$(once "$1")
 }
 sentence() { # ACTION - what the failing call's errno reads like; below HDF5 it is not known
     case $1 in EIO) echo 'Input/output error\|driver read request failed' ;; ENOSPC) echo 'No space left on device' ;; esac
@@ -80,7 +96,7 @@ complete() { # SCENARIO RULE
     # shellcheck disable=SC2086
     cp err faulty.err
     run 0 $once
-    run 0 run job.yaml -o s/r.h5
+    [ "$once" = 'run job.yaml -o s/r.h5' ] || run 0 run job.yaml -o s/r.h5
     finished s/r.h5 >now
     check "$1, $2: complete" cmp -s records now
     run 0 verify s/r.h5
@@ -110,14 +126,14 @@ each() { # SCENARIO OP ACTION PATTERN STEP
     check "$1: no $2 to fail" [ "$n" -gt 1 ]
 }
 for scenario in fresh grow merge repair; do
-    for op in sync rename open; do each $scenario $op EIO 's*' 1; done
-    each $scenario write EIO '*journal*' 1
+    for op in sync rename open; do each $scenario $op EIO 's*' $stride; done
+    each $scenario write EIO '*journal*' $stride
     each $scenario write ENOSPC '*' "$step"
     each $scenario any KILL 's*' "$step"
 done
 each grow read EIO 's*' "$step"
 each repair read EIO 's*' "$step"
-each repair read EIO '*journal' 1
+each repair read EIO '*journal' $stride
 each fresh link EIO 's*' 1
 each grow mkdir EIO 's*' 1
 
