@@ -11,7 +11,7 @@ the other one, of both at once, and files cut short. After each: `show --csv`, `
   bytes that a repair replaces are kept as NAME.kept-TIME, or every whole entry of them is in what replaces them
   what a repair gives up, it says
 
-N cases (150), drawn with the seed. --all: every bit and every length of each file alone; --bytes: a bit of every byte; both take
+N cases (100), drawn with the seed. --all: every bit and every length of each file alone; --bytes: a bit of every byte; both take
 hours. Exit 1 on any fault. Only the standard library; without h5py the report's reader is left out by name.
 """
 import argparse
@@ -400,7 +400,7 @@ def report(results):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('program')
-    parser.add_argument('--cases', type=int, default=150)
+    parser.add_argument('--cases', type=int, default=100)
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--jobs', type=int, default=2)
     parser.add_argument('--only', default='', help='kinds of damage with this in their name')
