@@ -1,26 +1,8 @@
 #!/bin/sh
 # report.sh PROGRAM - `sharpsweep report` on a real sweep, its refusals, and the page in a real browser where there is one.
 set -eu
-program=$(realpath "$1")
-SHARPSWEEP_ANALYSIS=$(cd "$(dirname "$0")/../../analysis" && pwd)
-export SHARPSWEEP_ANALYSIS
-if ! why=$(/usr/bin/python3 -c 'import h5py, scipy, matplotlib' 2>&1); then
-    echo "SKIP: report: $(echo "$why" | tail -1)"
-    exit 77
-fi
-export SHARPSWEEP_PYTHON=/usr/bin/python3
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-n=0 failed=0
-check() {
-    what=$1
-    shift
-    n=$((n + 1))
-    if "$@"; then return; fi
-    echo "FAILED: $what"
-    failed=$((failed + 1))
-}
+# shellcheck source=tests/analysis/lib.sh
+. "$(dirname "$0")/lib.sh"
 cat >job.yaml <<'YAML'
 model: {network: mlp, widths: [16]}
 data: {dataset: synthetic, synthetic_train: 128, synthetic_test: 64, synthetic_size: 4, synthetic_noise: 0.5}

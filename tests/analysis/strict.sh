@@ -2,26 +2,8 @@
 # strict.sh PROGRAM - `sharpsweep report` in a stranger's folder runs nothing of it, no program is found there either, and what
 # it refuses of a file it refuses in the words of the program's own reader.
 set -eu
-program=$(realpath "$1")
-SHARPSWEEP_ANALYSIS=$(cd "$(dirname "$0")/../../analysis" && pwd)
-export SHARPSWEEP_ANALYSIS
-if ! why=$(/usr/bin/python3 -c 'import h5py, scipy, matplotlib' 2>&1); then
-    echo "SKIP: strict: $(echo "$why" | tail -1)"
-    exit 77
-fi
-export SHARPSWEEP_PYTHON=/usr/bin/python3
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-n=0 failed=0
-check() {
-    what=$1
-    shift
-    n=$((n + 1))
-    if "$@"; then return; fi
-    echo "FAILED: $what"
-    failed=$((failed + 1))
-}
+# shellcheck source=tests/analysis/lib.sh
+. "$(dirname "$0")/lib.sh"
 status_of() { # STATUS COMMAND...
     want=$1 status=0
     shift

@@ -4,21 +4,12 @@
 set -eu
 program=$1
 case $program in /*) ;; *) program=$PWD/$program ;; esac
+here=$(cd "$(dirname "$0")" && pwd)
 dir=$(mktemp -d "${TMPDIR:-/tmp}/sharpsweep-million-XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM
 cd "$dir"
-cat >job.yaml <<'YAML'
-model: {network: mlp, widths: [2]}
-data: {dataset: synthetic, synthetic_train: 20, synthetic_test: 10, synthetic_size: 4, synthetic_channels: 1}
-training: {max_steps: 1, target_train_accuracy: 0}
-curvature: {curvature_examples: 10, curvature_max_hvp: 2}
-grid:
-  learning_rate: {log: [0.001, 1, 10]}
-  batch_size: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
-  sam_rho: {linear: [0.01, 0.1, 10]}
-sweep: {seeds: 1000}
-YAML
+cp "$here/../cli/million.yaml" job.yaml
 begin=$(date +%s)
 "$program" run job.yaml --progress plain >out 2>err &
 pid=$!
