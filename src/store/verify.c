@@ -133,11 +133,10 @@ static int repair(verification *v, ss_error *error)
                        "and run the job again, which then begins anew, or write to another file (-o)", v->in.path,
                        v->in.journal_path);
     if (ss_results_target_check(&target, &v->in, v->in.table->n_rows, error)) return -1;
-    bool anew = j->state != SS_WHOLE || ss_journal_lacks(&v->in);
-    bool stale = f->state != SS_WHOLE || !v->in.file_is_current || f->earlier;
+    bool stale = ss_file_goes(&v->in, SS_TO_REPAIR);
     ss_results_head head = {.journal_bytes = v->in.journal.entries.end};
     memcpy(head.uuid, j->uuid, sizeof head.uuid);
-    if (anew) {
+    if (ss_journal_goes(&v->in)) {
         ss_journal *new = ss_journal_create(v->in.journal_path, j->has_uuid ? j->uuid : f->has_uuid ? f->uuid : NULL, error);
         int rc = new ? ss_table_settle(v->in.table, new, true, error) : -1;
         if (rc == 0) rc = ss_results_put(&target, new, &v->in, v->journal != NULL, v->in.table, stale, v->say, v->ctx, error);
