@@ -269,13 +269,19 @@ static herr_t visit_attribute(hid_t at, const char *name, const H5A_info_t *info
 
 static herr_t visit_link(hid_t group, const char *name, const H5L_info_t *info, void *ctx);
 
+/* A user's; or a group of ours that only he has used. */
+static bool is_lacking(const thing *o)
+{
+    return !o->ours || (H5Iget_type(o->id) == H5I_GROUP && o->path[0] && H5Lexists(o->w->file, o->path, H5P_DEFAULT) <= 0);
+}
+
 static int walk_thing(thing *o)
 {
     walk *w = o->w;
     herr_t rc = 0;
     w->n += !o->ours;
     if (w->step == CHECK && check_thing(o, w->error)) return -1;
-    if (w->step == COPY && !o->ours && copy_thing(o, w->error)) return -1;
+    if (w->step == COPY && is_lacking(o) && copy_thing(o, w->error)) return -1;
     if (w->step != COPY && !o->ours && each_scale(o, w->error)) return -1;
     if (w->step != ATTACH) rc = H5Aiterate2(o->id, H5_INDEX_NAME, H5_ITER_INC, NULL, visit_attribute, o);
     if (rc == 0 && H5Iget_type(o->id) != H5I_DATASET) rc = H5Literate(o->id, H5_INDEX_NAME, H5_ITER_INC, NULL, visit_link, o);

@@ -228,4 +228,23 @@ head -c 4096 /dev/zero >idle.h5.stop
 touch -d '1 hour' idle.h5.stop
 run 75 run idle.yaml
 check "a file with a text stops a run too" [ ! -e idle.h5.stop ]
+
+# A user's own in a group that the program has, too, but not in this sweep.
+if /usr/bin/python3 -c 'import h5py' 2>/dev/null; then
+    small_job other.yaml 3 '[0.05, 0.1]' 1
+    /usr/bin/python3 - <<'END' || fail "h5py cannot add to other.h5"
+import h5py
+with h5py.File('other.h5', 'a') as f:
+    f['spectrum/mine'] = [1, 2, 3]
+    f['spectrum'].attrs['who'] = 'me'
+END
+    run 0 run other.yaml
+    has out '4 of 4 points finished, 2 of them now'
+    check "it is carried over" /usr/bin/python3 -c "
+import h5py
+f = h5py.File('other.h5')
+assert list(f['spectrum/mine']) == [1, 2, 3] and f['spectrum'].attrs['who'] == 'me' and len(f['id']) == 4"
+else
+    echo "skipped: a user's group: no h5py here"
+fi
 finish
