@@ -21,6 +21,7 @@ typedef float ss_real;
  * become \t, \n, \xNN or \u{NNNN}; all else stays. Shown twice, a text is what it is shown once. */
 enum { SS_SHOWN_BYTES = 16 };
 const char *ss_text_step(const char *text, char shown[SS_SHOWN_BYTES]); /* one character of a text that is not ""; the rest */
+size_t ss_text_utf8(const char *text);       /* bytes of the character that a text begins with; 0: it is no UTF-8 */
 size_t ss_text_printable(const char *text, char *out, size_t out_bytes); /* bytes needed, without the final zero; cut in `out` */
 void ss_text_show(const char *text, char *out, size_t out_bytes); /* the same, but what is cut ends in "..." (4 bytes or more) */
 size_t ss_text_columns(const char *text);    /* of such a text, on a terminal */

@@ -57,7 +57,7 @@ int ss_store_close(ss_store *store, ss_error *error); /* a last rebuild; frees a
 /* ---- reading results --------------------------------------------------------------------------------------------------
  * A sweep as columns, from its journal and its HDF5 file, whichever of them knows more. Never disturbs a writer. */
 typedef struct ss_column {
-    char name[64], unit[32];
+    char name[64];
     bool is_setting, is_axis;
     double *number;               /* (n) or NULL */
     char **text;                  /* (n): the value as people write it ("full", "relu", "done"); always there */
@@ -73,7 +73,7 @@ typedef struct ss_results {
     int64_t *worker;              /* (n) that it was started on last; -1: not known */
     double session_s;             /* seconds since the latest run began; NaN: not known */
     char **id;                    /* (n) */
-    char *job_text, *created, *updated, *version, *data_path;
+    char *job_text;
     void *words;                  /* private: what the texts point to */
 } ss_results;
 ss_results *ss_results_open(const char *path, ss_error *error);

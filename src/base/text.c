@@ -28,6 +28,12 @@ static size_t decode(const unsigned char *p, uint32_t *c)
     return *c >= least[n] && *c <= 0x10ffff && !(*c >= 0xd800 && *c < 0xe000) ? n : 0;
 }
 
+size_t ss_text_utf8(const char *text)
+{
+    uint32_t c;
+    return decode((const unsigned char *)text, &c);
+}
+
 /* C1 controls; marks, embeddings, overrides and isolates of direction; line and paragraph separators; what nobody sees. */
 static bool is_hidden(uint32_t c)
 {

@@ -7,20 +7,8 @@
 /* Readers of HDF5 insist on UTF-8: whatever is none (an error text cut in the middle of a letter) becomes '?'. */
 static void clean_text(char *text)
 {
-    unsigned char *p = (unsigned char *)text;
-    while (*p) {
-        size_t n = *p < 0x80 ? 1 : *p < 0xC2 ? 0 : *p < 0xE0 ? 2 : *p < 0xF0 ? 3 : *p < 0xF5 ? 4 : 0;
-        size_t k = 1;
-        while (k < n && (p[k] & 0xC0) == 0x80) k++;
-        bool surrogate = n == 3 && p[0] == 0xED && p[1] >= 0xA0;
-        bool overlong = (n == 3 && p[0] == 0xE0 && p[1] < 0xA0) || (n == 4 && p[0] == 0xF0 && p[1] < 0x90) ||
-                        (n == 4 && p[0] == 0xF4 && p[1] >= 0x90);
-        if (n == 0 || k < n || surrogate || overlong) {
-            *p++ = '?';
-            continue;
-        }
-        p += n;
-    }
+    for (size_t n; *text; text += n ? n : 1)
+        if ((n = ss_text_utf8(text)) == 0) *text = '?';
 }
 
 uint64_t ss_cell_get(const ss_variable *v, size_t i)

@@ -37,15 +37,9 @@ static int check_settings(const ss_merge *m, const ss_inspection *in, ss_error *
 {
     ss_differences d = {.n = 0};
     const ss_table *t = in->table;
-    bool *seen = ss_alloc(t->n_sessions, sizeof *seen);
-    if (!seen) return ss_fail(error, "%s: no memory", in->path);
     const ss_session *ours = m->table->session[m->table->row[0].session];
-    for (size_t i = 0; i < t->n_rows && d.n == 0; i++) {
-        uint32_t s = t->row[i].session;
-        if (!seen[s]) compare(m, in, ours, t->session[s], &d);
-        seen[s] = true;
-    }
-    ss_free(seen);
+    for (uint32_t i = 0; i < t->n_sessions && d.n == 0; i++)
+        if (t->session[i]->n_governed) compare(m, in, ours, t->session[i], &d);
     if (d.n == 0) return 0;
     return ss_fail(error, "%s is of another job: %s; merge results of one job only", in->path, d.text);
 }

@@ -35,7 +35,7 @@ typedef struct ss_results_file {
     size_t n;                     /* rows */
     hsize_t n_bytes;
     uint32_t n_axes; char *axes_text; const char *axis[SS_MAX_FILE_AXES];
-    char *created, *updated, *uuid, *info[SS_N_INFO];
+    char *created, *uuid, *info[SS_N_INFO];
     ss_frame *frame;              /* of ss_results_file_columns */
 } ss_results_file;
 /* fd: an HDF5 file whose seal fits, or has none. Where it cannot be opened *state says why: DAMAGED, FOREIGN or NEWER. */

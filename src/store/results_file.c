@@ -35,7 +35,7 @@ static int read_attributes(ss_results_file *f, ss_state *state, ss_error *error)
     }
     *state = SS_DAMAGED;
     if (ss_h5_get_text(at, "axes", &f->axes_text, error) || ss_h5_get_text(at, "created", &f->created, error) ||
-        ss_h5_get_text(at, "updated", &f->updated, error) || ss_h5_get_text(at, "journal_uuid", &f->uuid, error))
+        ss_h5_get_text(at, "journal_uuid", &f->uuid, error))
         goto done;
     for (int i = 0; i < SS_N_INFO; i++)
         if (ss_h5_get_text(at, ss_info_name[i], &f->info[i], error)) goto done;
@@ -172,7 +172,6 @@ void ss_results_file_close(ss_results_file *f)
     for (int i = 0; i < SS_N_INFO; i++) ss_free(f->info[i]);
     ss_free(f->axes_text);
     ss_free(f->created);
-    ss_free(f->updated);
     ss_free(f->uuid);
     ss_free(f);
 }

@@ -66,7 +66,6 @@ static int add_column(ss_results *r, const ss_variable *v, ss_error *error)
 {
     ss_column *c = &r->column[r->n_columns++];
     snprintf(c->name, sizeof c->name, "%s", v->name);
-    snprintf(c->unit, sizeof c->unit, "%s", v->unit);
     c->is_setting = v->source == SS_FROM_SETTING;
     c->is_axis = v->is_axis;
     c->text = ss_alloc(r->n, sizeof *c->text);
@@ -147,15 +146,6 @@ static int fill_rows(ss_results *r, const ss_frame *f, size_t first, size_t n, s
     return 0;
 }
 
-/* The time of the latest record; ISO times of one zone sort as texts. */
-static const char *latest(const ss_results *r, const char *began)
-{
-    const ss_column *end = ss_results_column(r, "finished");
-    for (size_t i = 0; end && i < r->n; i++)
-        if (strcmp(end->text[i], began) > 0) began = end->text[i];
-    return began;
-}
-
 /* ---- from the index ----------------------------------------------------------------------------------------------- */
 
 static void fill_running(ss_results *r, const ss_table *t)
@@ -173,7 +163,7 @@ static int fill(ss_results *r, const ss_table *t, ss_error *error)
 {
     enum { STRETCH_ROWS = 4096 };
     if (t->n_sessions == 0 || t->n_rows == 0) return ss_fail(error, "holds no point");
-    const ss_session *first = t->session[0], *newest = t->session[t->n_sessions - 1];
+    const ss_session *newest = t->session[t->n_sessions - 1];
     ss_frame *f = ss_frame_of_table(t, error);
     if (!f) return -1;
     r->n = t->n_rows;
@@ -186,12 +176,7 @@ static int fill(ss_results *r, const ss_table *t, ss_error *error)
     ss_frame_destroy(f);
     if (rc) return rc;
     r->job_text = keep(r, newest->info[SS_INFO_JOB_TEXT]);
-    r->created = keep(r, first->info[SS_INFO_TIME]);
-    r->updated = keep(r, latest(r, newest->info[SS_INFO_TIME]));
-    r->version = keep(r, newest->info[SS_INFO_VERSION]);
-    r->data_path = keep(r, newest->info[SS_INFO_DATA_PATH]);
-    if (!r->job_text || !r->created || !r->updated || !r->version || !r->data_path)
-        return ss_fail(error, "no memory for the results");
+    if (!r->job_text) return ss_fail(error, "no memory for the results");
     fill_running(r, t);
     r->session_s = age_s(newest->info[SS_INFO_TIME], time(NULL));
     return 0;

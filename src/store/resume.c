@@ -259,17 +259,12 @@ int ss_resume_check(const ss_resume *r, ss_error *error)
 {
     const ss_table *t = r->table;
     check c = {.r = r};
-    bool *seen = ss_alloc(t->n_sessions, sizeof *seen);
     c.in_grid = ss_alloc(t->n_rows, sizeof *c.in_grid);
     c.sampled = ss_alloc(t->n_sessions, sizeof *c.sampled);
-    int rc = seen && c.in_grid && c.sampled ? 0 : ss_fail(error, "%s: no memory", r->path);
-    for (size_t i = 0; rc == 0 && i < t->n_rows; i++) {
-        uint32_t session = t->row[i].session;
-        if (!seen[session]) rc = check_settings(r, t->session[session], error);
-        seen[session] = true;
-    }
+    int rc = c.in_grid && c.sampled ? 0 : ss_fail(error, "%s: no memory", r->path);
+    for (uint32_t i = 0; rc == 0 && i < t->n_sessions; i++)
+        if (t->session[i]->n_governed) rc = check_settings(r, t->session[i], error);
     if (rc == 0) rc = check_identities(&c, error);
-    ss_free(seen);
     ss_free(c.in_grid);
     ss_free(c.sampled);
     ss_free(c.section);

@@ -22,11 +22,12 @@ typedef struct verification {
     ss_journal *journal;          /* repair: the one that is there, locked */
 } verification;
 
-static void tell(const verification *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void tell(const verification *v, const char *format, ...)
+static void tell(verification *v, bool is_fault, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void tell(verification *v, bool is_fault, const char *format, ...)
 {
     char line[SS_ERROR_BYTES];
     va_list args;
+    if (is_fault && v->n_faults++ >= MAX_LINES) return;
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
@@ -35,19 +36,7 @@ static void tell(const verification *v, const char *format, ...)
 
 static void fault(void *ctx, const char *line)
 {
-    verification *v = ctx;
-    if (v->n_faults++ < MAX_LINES) tell(v, "%s", line);
-}
-
-static void found(verification *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void found(verification *v, const char *format, ...)
-{
-    char line[SS_ERROR_BYTES];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    fault(v, line);
+    tell(ctx, true, "%s", line);
 }
 
 /* ---- looking ---------------------------------------------------------------------------------------------------- */
@@ -55,18 +44,18 @@ static void found(verification *v, const char *format, ...)
 static void report_states(verification *v)
 {
     const ss_part *j = &v->in.journal, *f = &v->in.file;
-    if (j->state == SS_ABSENT || j->state == SS_EMPTY) found(v, "%s (it can be made again from the results file)", j->why.text);
+    if (j->state == SS_ABSENT || j->state == SS_EMPTY) tell(v, true, "%s (it can be made again from the results file)", j->why.text);
     else if (j->state == SS_TORN && !v->in.writer_alive)
-        found(v, "%s (the next run goes on without them and keeps them aside)", j->why.text);
+        tell(v, true, "%s (the next run goes on without them and keeps them aside)", j->why.text);
     else if (j->state == SS_DAMAGED && !j->has_uuid) fault(v, j->why.text); /* else the entries are told one by one */
-    if (f->state == SS_ABSENT || f->state == SS_EMPTY) found(v, "%s (it can be made again from the journal)", f->why.text);
+    if (f->state == SS_ABSENT || f->state == SS_EMPTY) tell(v, true, "%s (it can be made again from the journal)", f->why.text);
     else if (f->state == SS_DAMAGED) fault(v, f->why.text);
 }
 
 static void report_rows(verification *v)
 {
     if (v->in.use == SS_USE_BOTH && ss_journal_lacks(&v->in) && v->in.file.state == SS_WHOLE) {
-        found(v, "%s: lacks %zu results that the results file holds", v->in.journal_path, v->in.from_file.n_new);
+        tell(v, true, "%s: lacks %zu results that the results file holds", v->in.journal_path, v->in.from_file.n_new);
     }
 }
 
@@ -88,7 +77,7 @@ static void check_checkpoint(void *ctx, const char *path, const unsigned char id
     if (rc < 0 && all->move) {
         if (ss_file_keep(path, kept, NULL) == 0) unlink(path); /* without hard links it has that name already */
     } else if (rc < 0) {
-        found(all->v, "%s; %s", why.text, all->v->repair ? "kept aside, its point begins anew" : "its point would begin anew");
+        tell(all->v, true, "%s; %s", why.text, all->v->repair ? "kept aside, its point begins anew" : "its point would begin anew");
     } else if (rc == 1 && ss_table_find(all->v->in.table, id) < 0) {
         all->n_strange++;
         all->strange_bytes += (double)st.st_size;
@@ -100,14 +89,14 @@ static void check_checkpoints(verification *v, bool move)
     checkpoints all = {.v = v, .move = move};
     ss_checkpoints_each(v->in.path, check_checkpoint, &all);
     if (all.n_strange && !move)
-        tell(v, "%s: %zu checkpoints (%.3g MB) are of points that %s does not know; no fault, they can be removed",
+        tell(v, false, "%s: %zu checkpoints (%.3g MB) are of points that %s does not know; no fault, they can be removed",
              v->in.checkpoints_path, all.n_strange, 1e-6 * all.strange_bytes, v->in.path);
 }
 
 /* ---- repairing -------------------------------------------------------------------------------------------------- */
 
 /* A point that was started has had a result, or is to have one; where none can be proven, it runs again. */
-static void list_given_up(const verification *v)
+static void list_given_up(verification *v)
 {
     char id[SS_ID_BYTES];
     size_t n_saved = 0, n = 0;
@@ -117,10 +106,10 @@ static void list_given_up(const verification *v)
         if (row->offset || row->starts == 0) continue;
         ss_id_format(row->id, id);
         if (n++ < MAX_LINES)
-            tell(v, "point %zu (%s): was started, and no result of it can be proven; the next run computes it", i, id);
+            tell(v, false, "point %zu (%s): was started, and no result of it can be proven; the next run computes it", i, id);
     }
-    if (n > MAX_LINES) tell(v, "and %zu more points", n - MAX_LINES);
-    tell(v, "%s: %zu points, %zu results saved", v->in.path, v->in.table->n_rows, n_saved);
+    if (n > MAX_LINES) tell(v, false, "and %zu more points", n - MAX_LINES);
+    tell(v, false, "%s: %zu points, %zu results saved", v->in.path, v->in.table->n_rows, n_saved);
 }
 
 static int repair(verification *v, ss_error *error)
@@ -142,11 +131,11 @@ static int repair(verification *v, ss_error *error)
         if (rc == 0) rc = ss_results_put(&target, new, &v->in, v->journal != NULL, v->in.table, stale, v->say, v->ctx, error);
         ss_journal_close(new);
         if (rc) return rc;
-        tell(v, "%s: made anew", v->in.journal_path);
+        tell(v, false, "%s: made anew", v->in.journal_path);
     } else if (stale && ss_results_replace(&target, v->in.table, &head, v->say, v->ctx, error)) {
         return -1;
     }
-    if (stale) tell(v, "%s: made anew", v->in.path);
+    if (stale) tell(v, false, "%s: made anew", v->in.path);
     if (j->state != SS_WHOLE || f->state != SS_WHOLE) list_given_up(v);
     return 0;
 }
@@ -182,7 +171,7 @@ int ss_store_verify(const char *path, bool repair_it, void (*say)(void *ctx, con
     if (rc == 0) {
         report_rows(v);
         check_checkpoints(v, false);
-        if (v->n_faults > MAX_LINES) tell(v, "... and %d more", v->n_faults - MAX_LINES);
+        if (v->n_faults > MAX_LINES) tell(v, false, "... and %d more", v->n_faults - MAX_LINES);
         if (v->n_faults && repair_it) rc = repair(v, error);
         if (v->n_faults && repair_it && rc == 0) check_checkpoints(v, true);
     }
