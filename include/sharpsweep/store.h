@@ -32,7 +32,7 @@ ss_store *ss_store_open(const char *path, const ss_job *job, const ss_grid *grid
 int ss_store_check(const char *path, const ss_job *job, const ss_grid *grid, const ss_provenance *provenance, ss_error *error);
 bool ss_store_exists(const char *path); /* a results file, or a journal alone */
 /* The file itself that a name means, which may be a link to it; journal and weights lie beside the file. */
-int ss_store_resolve(const char *path, char *out, size_t out_bytes, ss_error *error);
+int ss_store_resolve(const char *path, char out[SS_PATH_BYTES], ss_error *error);
 bool ss_store_is_finished(const ss_store *store, size_t point); /* done, diverged or epoch_limit; failed ones run again */
 ss_status ss_store_status(const ss_store *store, size_t point); /* of its latest record; pending: it has none */
 int64_t ss_store_attempts(const ss_store *store, size_t point); /* times it was started before, over all runs */

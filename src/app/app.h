@@ -79,8 +79,7 @@ int ss_results_check(const char *path, ss_error *error);
 /* -o, else the job's output, else NAME.h5 beside the job file, checked; ss_free it. */
 char *ss_results_path(const ss_job *job, const char *option, ss_error *error);
 /* The file that stops a run: RESULTS.stop, where RESULTS is a link also beside the file itself. */
-enum { SS_STOP_PATH_BYTES = 4096 };
-typedef struct ss_stop_file { char path[2][SS_STOP_PATH_BYTES]; double polled_s; } ss_stop_file;
+typedef struct ss_stop_file { char path[2][SS_PATH_BYTES]; double polled_s; } ss_stop_file;
 int ss_stop_file_find(ss_stop_file *f, const char *results, ss_error *error);
 /* One that was there before a run was meant for another. The store must be open: then no other run is going on. */
 void ss_stop_file_drop_old(const ss_stop_file *f, struct timespec since);

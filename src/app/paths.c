@@ -94,10 +94,10 @@ static bool is_word(const char *path)
 int ss_status_file_check(const char *path, const char *job, const char *results, ss_error *error)
 {
     static const char *const endings[] = {"", ".journal", ".stop"};
-    char real[PATH_MAX] = "";
+    char real[SS_PATH_BYTES] = "";
     if (!path) return 0;
     if (job && check_apart(path, job, "", error)) return -1;
-    if (results && ss_store_resolve(results, real, sizeof real, error)) return -1;
+    if (results && ss_store_resolve(results, real, error)) return -1;
     for (size_t i = 0; results && i < sizeof endings / sizeof *endings; i++)
         if (check_apart(path, results, endings[i], error) || check_apart(path, real, endings[i], error)) return -1;
     return is_word(path) ? 0 : ss_fail(error, "--status-file %s: exists and is no word of a run's end; name another file", path);

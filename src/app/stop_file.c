@@ -13,9 +13,9 @@ enum { MOST_BYTES = 4096 };
 
 int ss_stop_file_find(ss_stop_file *f, const char *results, ss_error *error)
 {
-    char real[SS_STOP_PATH_BYTES];
+    char real[SS_PATH_BYTES];
     *f = (ss_stop_file){.polled_s = 0};
-    if (ss_store_resolve(results, real, sizeof real, error)) return -1;
+    if (ss_store_resolve(results, real, error)) return -1;
     const char *const names[] = {results, real};
     for (size_t i = 0; i < 2; i++) {
         int n = snprintf(f->path[i], sizeof f->path[i], "%s.stop", names[i]);

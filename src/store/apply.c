@@ -25,13 +25,6 @@ static const char *keep_text(ss_table *t, ss_view *v)
     return word == SS_NO_WORD ? NULL : t->words.text[word];
 }
 
-static int bad_job(ss_session *s, ss_error *error)
-{
-    ss_session_destroy(s);
-    ss_fail(error, "a JOB entry does not decode");
-    return 1;
-}
-
 /* Names become variables of the results file: each once, of our letters, and none that already means something there. */
 static bool is_fit(const char *name, const char *const *before, uint32_t n_before)
 {
@@ -97,20 +90,17 @@ static int decode_words(ss_table *t, ss_view *v, uint32_t **map, uint32_t *n)
     return 0;
 }
 
-/* The file's axes: the newest job's in its order, then those that only older jobs had. */
-static int collect_axes(ss_table *t)
+/* The file's axes: the newest job's in its order, then those that only older jobs had, as far as there is room. */
+static void collect_axes(ss_table *t)
 {
     uint32_t n = 0;
     for (uint32_t i = t->n_sessions; i-- > 0;)
         for (uint32_t a = 0; a < t->session[i]->n_axes; a++) {
             uint32_t k = 0;
             while (k < n && strcmp(t->axis[k], t->session[i]->axis[a]) != 0) k++;
-            if (k < n) continue;
-            if (n == SS_MAX_FILE_AXES) return -1;
-            t->axis[n++] = t->session[i]->axis[a];
+            if (k == n && n < SS_MAX_FILE_AXES) t->axis[n++] = t->session[i]->axis[a];
         }
     t->n_axes = n;
-    return 0;
 }
 
 static int add_points(ss_table *t, ss_view *v, uint32_t session, const uint32_t *map, uint32_t n_words, ss_error *error)
@@ -147,26 +137,19 @@ static int add_session(ss_table *t, const ss_entry *entry, uint8_t source, ss_er
     ss_view v = {entry->payload, entry->payload + entry->n, false};
     uint32_t *map = NULL, n_words;
     ss_session *s = ss_alloc(1, sizeof *s);
-    if (!s) return no_memory(error);
-    int rc = decode_session(t, &v, s);
+    int rc = s ? decode_session(t, &v, s) : -1;
     if (rc == 0) rc = decode_words(t, &v, &map, &n_words);
     if (rc == 0 && check_points(v, s->n_axes, n_words)) rc = 1;
     ss_session **session = rc ? NULL : ss_realloc(t->session, t->n_sessions, t->n_sessions + 1u, sizeof *session);
     if (rc == 0 && !session) rc = -1;
     if (rc) {
         ss_free(map);
-        if (rc > 0) return bad_job(s, error);
         ss_session_destroy(s);
-        return no_memory(error);
+        return rc < 0 ? no_memory(error) : (ss_fail(error, "a JOB entry does not decode"), 1);
     }
     t->session = session;
     t->session[t->n_sessions++] = s;
-    if (collect_axes(t)) {
-        t->n_sessions--;
-        collect_axes(t);
-        ss_free(map);
-        return bad_job(s, error);
-    }
+    collect_axes(t);
     s->source = source;
     s->offset = entry->offset;
     s->n_bytes = entry->n;
@@ -350,7 +333,7 @@ static int join_done(joining *g, const ss_entry *entry, ss_error *error)
         ss_record_finish(&r);
         if (bad) return 1;
     }
-    if (job < 0 && (at < 0 || !g->join->say)) {
+    if (job < 0 && (at < 0 || !g->join->goes_on)) {
         char id[SS_ID_BYTES];
         ss_id_format(e.id, id);
         ss_fail(error, "the DONE entry of point %s belongs to JOB entry %u, which is missing", id, e.job);
@@ -375,9 +358,9 @@ static int join_entry(joining *g, const ss_entry *entry, ss_error *error)
 /* A fault is a line, or ends the reading. */
 static int tell(const joining *g, const ss_error *why, ss_error *error)
 {
-    if (!g->join->say) return ss_fail(error, "%s", why->text);
+    if (!g->join->goes_on) return ss_fail(error, "%s", why->text);
     g->join->n_faults++;
-    g->join->say(g->join->ctx, why->text);
+    if (g->join->say) g->join->say(g->join->ctx, why->text);
     return 0;
 }
 
@@ -395,7 +378,7 @@ static int skip_damage(joining *g, uint64_t *at, ss_error *error)
         return 0;
     }
     ss_fail(&why, "%s: bytes %llu to %llu are damaged%s", e->path, (unsigned long long)*at, (unsigned long long)(next - 1),
-            g->join->say ? "" : " (whole entries follow them)");
+            g->join->goes_on ? "" : " (whole entries follow them)");
     if (tell(g, &why, error)) return -1;
     *at = next;
     return 0;

@@ -13,7 +13,7 @@
 int ss_checkpoint_folder(const char *results, char *out, size_t out_bytes, ss_error *error)
 {
     char path[SS_PATH_BYTES];
-    if (ss_results_resolve(results, path, error)) return -1;
+    if (ss_store_resolve(results, path, error)) return -1;
     int n = snprintf(out, out_bytes, "%s.checkpoints", path);
     return n >= 0 && (size_t)n < out_bytes ? 0 : ss_fail(error, "%s: the name is too long to put checkpoints beside it", results);
 }

@@ -10,22 +10,7 @@
 
 enum { STRETCH_BYTES = 1 << 22 };
 
-/* ---- rows, a stretch at a time ---------------------------------------------------------------------------------- */
-
-/* Calls visit for every row; the row is number i of the frame. */
-static int each_row(ss_results_file *f, int (*visit)(void *ctx, const ss_results_file *f, size_t i, ss_error *error), void *ctx,
-                    ss_error *error)
-{
-    size_t capacity = ss_frame_stretch(f->frame, STRETCH_BYTES, f->n);
-    if (ss_frame_allocate(f->frame, capacity, true, error)) return -1;
-    for (size_t first = 0; first < f->n; first += capacity) {
-        size_t n = f->n - first < capacity ? f->n - first : capacity;
-        if (ss_results_file_read(f, first, n, error)) return -1;
-        for (size_t i = 0; i < n; i++)
-            if (visit(ctx, f, i, error)) return -1;
-    }
-    return 0;
-}
+/* ---- rows ------------------------------------------------------------------------------------------------------- */
 
 static const char *id_of(const ss_frame *frame, size_t i)
 {
@@ -63,20 +48,6 @@ static int get_series(const ss_frame *f, ss_dim dim, size_t i, ss_series *s, ss_
     return 0;
 }
 
-static int get_eigenvalues(const ss_frame *f, size_t i, ss_record *r, ss_error *error)
-{
-    int64_t n = count_of(f, SS_DIM_K, i);
-    const ss_variable *v = ss_frame_find(f, SS_IN_ROOT, "eigenvalue");
-    if (n < 0 || (uint64_t)n > f->length[SS_DIM_K])
-        return ss_fail(error, "a count of %lld eigenvalues does not fit", (long long)n);
-    r->eigenvalue = ss_alloc((size_t)n, sizeof *r->eigenvalue);
-    if (!r->eigenvalue) return ss_fail(error, "no memory for a record");
-    r->n_eigenvalues = (size_t)n;
-    const double *row = v ? (const double *)v->data + i * f->length[SS_DIM_K] : NULL;
-    for (size_t k = 0; k < (size_t)n; k++) r->eigenvalue[k] = row ? row[k] : (double)NAN;
-    return 0;
-}
-
 /* Row i of the frame that was read last; ss_record_finish in any case. */
 static int get_record(const ss_results_file *f, size_t i, ss_record *r, ss_error *error)
 {
@@ -94,7 +65,11 @@ static int get_record(const ss_results_file *f, size_t i, ss_record *r, ss_error
         return ss_fail(error, "row %zu: status %lld or stop_reason %lld is unknown", frame->first + i, (long long)r->status,
                        (long long)r->stop_reason);
     if (r->status == SS_PENDING) return 0;
-    if (get_eigenvalues(frame, i, r, error) || get_series(frame, SS_DIM_EPOCH, i, &r->history, error) ||
+    ss_series eigenvalues = {.n_columns = 1};
+    int rc = get_series(frame, SS_DIM_K, i, &eigenvalues, error);
+    r->eigenvalue = eigenvalues.value;
+    r->n_eigenvalues = eigenvalues.n_rows;
+    if (rc || get_series(frame, SS_DIM_EPOCH, i, &r->history, error) ||
         get_series(frame, SS_DIM_CHECK, i, &r->track, error) || get_series(frame, SS_DIM_NODE, i, &r->spectrum, error))
         return ss_fail_in(error, "row %zu", frame->first + i);
     return 0;
@@ -175,9 +150,8 @@ static int add_entries(import *m, const unsigned char id[SS_ID_RAW], uint32_t n,
     return rc;
 }
 
-static int import_row(void *ctx, const ss_results_file *f, size_t i, ss_error *error)
+static int import_row(import *m, const ss_results_file *f, size_t i, ss_error *error)
 {
-    import *m = ctx;
     ss_record r;
     unsigned char id[SS_ID_RAW];
     char text[SS_MAX_FILE_AXES][128];
@@ -204,7 +178,12 @@ int ss_import(ss_results_file *f, ss_entries *out, ss_error *error)
     import *m = ss_alloc(1, sizeof *m);
     if (!m) return ss_fail(error, "no memory");
     m->out = out;
-    int rc = each_row(f, import_row, m, error);
+    size_t capacity = ss_frame_stretch(f->frame, STRETCH_BYTES, f->n);
+    int rc = ss_frame_allocate(f->frame, capacity, true, error);
+    for (size_t i = 0; rc == 0 && i < f->n; i++) {
+        if (i % capacity == 0) rc = ss_results_file_read(f, i, f->n - i < capacity ? f->n - i : capacity, error);
+        if (rc == 0) rc = import_row(m, f, i % capacity, error);
+    }
     if (rc == 0) rc = close_job(m, f, error);
     ss_points_finish(&m->points);
     ss_words_finish(&m->words);
@@ -244,30 +223,20 @@ static bool same_cell(const ss_frame *f, const ss_variable *a, const ss_frame *w
     return same_number(a, i, b, i);
 }
 
-/* An earlier file may be older than the table: rows of another attempt are not compared. */
-static bool is_older(const ss_frame *f, const ss_frame *w, size_t i)
-{
-    const ss_variable *status = ss_frame_find(f, SS_IN_ROOT, "status");
-    const ss_variable *a = ss_frame_find(f, SS_IN_ROOT, "finished"), *b = ss_frame_find(w, SS_IN_ROOT, "finished");
-    return ss_cell_get(status, i) == SS_PENDING || !a || !b || !same_cell(f, a, w, b, i);
-}
-
-static int compare_stretch(const ss_frame *f, const ss_frame *w, bool lags, ss_error *error)
+static int compare_stretch(const ss_frame *f, const ss_frame *w, ss_error *error)
 {
     for (size_t k = 0; k < w->n_variables; k++) {
         const ss_variable *b = &w->variable[k], *a = ss_frame_find(f, b->place, b->name);
         if (!a || a->set < 0) continue; /* a program that did not have it yet */
         for (size_t i = 0; i < f->n; i++)
-            if (!same_cell(f, a, w, b, i) && !(lags && is_older(f, w, i)))
+            if (!same_cell(f, a, w, b, i))
                 return ss_fail(error, "%s of row %zu is not what its record says", b->name, f->first + i);
     }
     return 0;
 }
 
-int ss_import_compare(ss_results_file *f, const ss_table *t, bool lags, ss_error *error)
+int ss_import_compare(ss_results_file *f, const ss_table *t, ss_error *error)
 {
-    if (lags ? f->n > t->n_rows : f->n != t->n_rows)
-        return ss_fail(error, "has %zu rows, and its entries list %zu points", f->n, t->n_rows);
     ss_frame *w = ss_frame_of_table(t, error);
     if (!w) return -1;
     size_t capacity = ss_frame_stretch(f->frame, STRETCH_BYTES, f->n), other = ss_frame_stretch(w, STRETCH_BYTES, f->n);
@@ -277,7 +246,7 @@ int ss_import_compare(ss_results_file *f, const ss_table *t, bool lags, ss_error
     for (size_t first = 0; rc == 0 && first < f->n; first += capacity) {
         size_t n = f->n - first < capacity ? f->n - first : capacity;
         rc = ss_results_file_read(f, first, n, error) || ss_frame_fill(w, t, first, n, error) ||
-             compare_stretch(f->frame, w, lags, error) ? -1 : 0;
+             compare_stretch(f->frame, w, error) ? -1 : 0;
     }
     ss_frame_destroy(w);
     return rc;

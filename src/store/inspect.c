@@ -84,7 +84,7 @@ static int inspect_journal(ss_inspection *in, ss_error *error)
     if (fstat(part->entries.fd, &st) == 0) part->entries.end = (uint64_t)st.st_size; /* with its last words, if it is gone now */
     part->state = read_header(part, in->journal_path);
     if (part->state != SS_WHOLE) return 0;
-    in->from_journal = (ss_join){.say = take_first, .ctx = &part->why};
+    in->from_journal = (ss_join){.goes_on = true, .say = take_first, .ctx = &part->why};
     if (!(in->table = ss_table_create(error))) return -1;
     if (ss_table_join(in->table, &part->entries, &in->from_journal, &part->why)) part->state = SS_UNREADABLE;
     else if (in->from_journal.n_faults) part->state = SS_DAMAGED;
@@ -138,7 +138,7 @@ static int check_entries(ss_part *part, ss_results_file *f, ss_error *error)
     int rc = t && ss_table_join(t, &part->entries, &join, error) == 0 ? 0 : -1;
     if (rc == 0 && (join.torn_bytes || t->n_rows != f->n))
         rc = ss_fail(error, "%s: its entries are not those of its %zu rows", part->entries.path, f->n);
-    if (rc == 0 && !part->sealed && !part->earlier && ss_import_compare(f, t, false, error))
+    if (rc == 0 && !part->sealed && !part->earlier && ss_import_compare(f, t, error))
         rc = ss_fail_in(error, "%s", part->entries.path);
     ss_table_destroy(t);
     return rc;
@@ -218,27 +218,12 @@ static void inspect_file(ss_inspection *in)
 /* A journal whose header is damaged belongs to a file with which it shares a JOB entry, byte for byte but for the number. */
 static bool shares_a_job(ss_part *a, ss_part *b)
 {
-    ss_join quiet = {.say = take_first, .ctx = &(ss_error){{0}}}, other = quiet;
+    ss_join quiet = {.goes_on = true}, other = quiet;
     ss_table *t = ss_table_create(NULL);
     bool shares = t && ss_table_join(t, &a->entries, &quiet, NULL) == 0 && ss_table_join(t, &b->entries, &other, NULL) == 0 &&
                   other.n_same_sessions > 0;
     ss_table_destroy(t);
     return shares;
-}
-
-/* Columns without entries and without a seal: the journal knows what most of them were. */
-static void compare_earlier(ss_inspection *in)
-{
-    ss_state state;
-    ss_error why;
-    int fd = ss_file_open(in->path, O_RDONLY, NULL, &why);
-    ss_results_file *f = fd < 0 ? NULL : ss_results_file_open(fd, in->path, &state, &why);
-    if (f && (ss_results_file_columns(f, &why) || ss_import_compare(f, in->table, true, &why))) {
-        ss_fail(&in->file.why, "%s: %s", in->path, why.text);
-        in->file.state = SS_DAMAGED;
-    }
-    ss_results_file_close(f);
-    if (fd >= 0) close(fd);
 }
 
 static void check_relation(ss_inspection *in)
@@ -250,7 +235,10 @@ static void check_relation(ss_inspection *in)
     if ((f->state == SS_DAMAGED && !has_entry(f)) || (j->state == SS_DAMAGED && !has_entry(j)))
         return; /* nothing says whose it is, and nothing is taken from it */
     if (f->has_uuid && memcmp(j->uuid, f->uuid, SS_UUID_BYTES) == 0) {
-        if (f->earlier && !f->sealed && f->state == SS_WHOLE && in->table) compare_earlier(in);
+        if (f->earlier && !f->sealed && f->state == SS_WHOLE) {
+            ss_fail(&f->why, "%s: has neither entries nor a seal, so that nothing proves what it holds", in->path);
+            f->state = SS_DAMAGED;
+        }
         return;
     }
     if (!(j->has_uuid && f->has_uuid) && shares_a_job(j, f)) return;
@@ -274,7 +262,7 @@ static void inspect_folder(const char *path, ss_state *state)
 int ss_inspect(const char *path, ss_inspection *in, ss_error *error)
 {
     *in = (ss_inspection){.journal.entries.fd = -1, .file.entries.fd = -1};
-    if (ss_results_resolve(path, in->path, error) || ss_journal_path(in->path, in->journal_path, error)) return -1;
+    if (ss_store_resolve(path, in->path, error) || ss_journal_path(in->path, in->journal_path, error)) return -1;
     if (ss_weights_folder(in->path, in->weights_path, sizeof in->weights_path) < 0 ||
         ss_checkpoint_folder(in->path, in->checkpoints_path, sizeof in->checkpoints_path, NULL))
         return ss_fail(error, "%s: the name is too long to put weights and checkpoints beside it", path);

@@ -107,28 +107,19 @@ static int note_origins(ss_merge *m, uint16_t input, ss_error *error)
     return 0;
 }
 
-/* Of a damaged file's bytes those that are no entry, or a bad one. */
-static void pass_over(void *ctx, const char *line)
-{
-    (void)ctx;
-    (void)line;
-}
-
 /* An inspected input's journal and file, as far as the policy reads them. */
 static int take(ss_merge *m, ss_inspection *in, uint16_t input, ss_error *error)
 {
-    ss_error why;
-    ss_use use = ss_policy(in, SS_TO_MERGE, &why);
     if (ss_load(in, SS_TO_MERGE, NULL, NULL, error)) return -1;
     if (in->table->n_rows == 0) return ss_fail(error, "%s: holds no point", in->path);
-    if (in->from_file.n_new && use == SS_USE_BOTH)
+    if (in->from_file.n_new && in->use == SS_USE_BOTH)
         ss_log(SS_LOG_WARNING, "%s: its journal has lost %zu results that it holds; they are taken from it", in->path,
                in->from_file.n_new);
     if (ss_merge_check(m, in, error) || compare_records(m, in, error)) return -1;
     ss_join journal = {.both = is_fuller, .ctx = m}, file = journal;
-    if (in->file.state == SS_DAMAGED) file.say = pass_over, file.deep = true;
-    if (use != SS_USE_FILE && ss_table_join(m->table, &in->journal.entries, &journal, error)) return -1;
-    if (use != SS_USE_JOURNAL && ss_table_join(m->table, &in->file.entries, &file, error)) return -1;
+    if (in->file.state == SS_DAMAGED) file.goes_on = file.deep = true; /* over all bytes that are no entry */
+    if (in->use != SS_USE_FILE && ss_table_join(m->table, &in->journal.entries, &journal, error)) return -1;
+    if (in->use != SS_USE_JOURNAL && ss_table_join(m->table, &in->file.entries, &file, error)) return -1;
     return note_origins(m, input, error) || ss_table_settle(m->table, m->journal, false, error) ? -1 : 0;
 }
 
@@ -153,19 +144,20 @@ static int add_input(ss_merge *m, const char *path, uint16_t input, ss_error *er
 static int begin(ss_merge *m, const char *out, ss_journal **held, ss_error *error)
 {
     char journal_path[SS_PATH_BYTES], path[SS_PATH_BYTES];
-    if (ss_results_resolve(out, path, error) || ss_place_check(out, path, error) ||
+    if (ss_store_resolve(out, path, error) || ss_place_check(out, path, error) ||
         ss_journal_path(path, journal_path, error))
         return -1;
     if (access(journal_path, F_OK) == 0 && !(*held = ss_journal_open(journal_path, error))) return -1;
     if (ss_inspect(path, &m->target, error)) return -1;
     const ss_part *j = &m->target.journal, *f = &m->target.file;
-    if (ss_policy(&m->target, SS_TO_RUN, error) == SS_USE_REFUSE) return -1;
+    ss_use use = ss_policy(&m->target, SS_TO_RUN, error);
+    if (use == SS_USE_REFUSE) return -1;
     m->table = ss_table_create(error);
     m->journal = m->table ? ss_journal_create(journal_path, j->has_uuid ? j->uuid : f->has_uuid ? f->uuid : NULL, error) : NULL;
     if (!m->journal) return -1;
     m->table->source[0] = &m->journal->e;
     m->table->n_sources = 1;
-    if (ss_policy(&m->target, SS_TO_RUN, NULL) == SS_USE_NOTHING) return 0;
+    if (use == SS_USE_NOTHING) return 0;
     m->origin[0] = m->target.path;
     return take(m, &m->target, 0, error);
 }

@@ -46,7 +46,7 @@ int ss_merge_weights(const char *target, const char *in, ss_error *error)
 {
     char resolved[SS_PATH_BYTES], from[SS_PATH_BYTES], to[SS_PATH_BYTES];
     char a[SS_PATH_BYTES + 256], b[SS_PATH_BYTES + 256];
-    if (ss_results_resolve(in, resolved, error)) return -1;
+    if (ss_store_resolve(in, resolved, error)) return -1;
     if (strcmp(resolved, target) == 0) return 0;
     if (ss_weights_folder(resolved, from, sizeof from) < 0 || ss_weights_folder(target, to, sizeof to) < 0)
         return ss_fail(error, "%s: the name is too long to look for weights beside it", in);

@@ -65,12 +65,6 @@ ss_use ss_policy(const ss_inspection *in, ss_command command, ss_error *error)
 
 /* ---- loading ---------------------------------------------------------------------------------------------------- */
 
-static void ignore(void *ctx, const char *line)
-{
-    (void)ctx;
-    (void)line;
-}
-
 static void warn_of(const ss_part *part, const char *instead)
 {
     if (part->state != SS_ABSENT && part->state != SS_WHOLE)
@@ -103,32 +97,25 @@ bool ss_file_goes(const ss_inspection *in, ss_command command)
     return in->file.state != SS_WHOLE || !in->file_is_current || (command == SS_TO_REPAIR && in->file.earlier);
 }
 
-static int join(ss_inspection *in, ss_part *part, ss_join *how, ss_error *error)
-{
-    if (!in->table && !(in->table = ss_table_create(error))) return -1;
-    return ss_table_join(in->table, &part->entries, how, error);
-}
-
 int ss_load(ss_inspection *in, ss_command command, void (*say)(void *ctx, const char *line), void *ctx, ss_error *error)
 {
     ss_use use = ss_policy(in, command, error);
     bool repair = command == SS_TO_REPAIR;
     if (use == SS_USE_REFUSE) return -1;
     in->use = use;
-    if (repair || use == SS_USE_FILE) { /* the inspection's table is of the journal, and not checked record by record */
+    if (repair || use == SS_USE_FILE || !in->table) { /* the inspection's is of the journal, and not checked record by record */
         ss_table_destroy(in->table);
-        in->table = NULL;
-    }
-    if (!in->table && (use == SS_USE_JOURNAL || use == SS_USE_BOTH)) {
-        in->from_journal = (ss_join){.say = say ? say : ignore, .ctx = ctx, .deep = repair};
-        if (join(in, &in->journal, &in->from_journal, error)) return -1;
+        if (!(in->table = ss_table_create(error))) return -1;
+        in->from_journal = (ss_join){.goes_on = true, .say = say, .ctx = ctx, .deep = repair};
+        if ((use == SS_USE_JOURNAL || use == SS_USE_BOTH) &&
+            ss_table_join(in->table, &in->journal.entries, &in->from_journal, error))
+            return -1;
     }
     if (use == SS_USE_FILE || use == SS_USE_BOTH) {
         bool raw = in->file.state == SS_DAMAGED; /* most of its bytes are HDF5's, which is no news */
-        in->from_file = (ss_join){.say = say && !raw ? say : ignore, .ctx = ctx, .deep = repair || raw};
-        if (join(in, &in->file, &in->from_file, error)) return -1;
+        in->from_file = (ss_join){.goes_on = true, .say = raw ? NULL : say, .ctx = ctx, .deep = repair || raw};
+        if (ss_table_join(in->table, &in->file.entries, &in->from_file, error)) return -1;
     }
-    if (!in->table && !(in->table = ss_table_create(error))) return -1;
     in->file_is_current = use == SS_USE_FILE || use == SS_USE_BOTH ? is_current(in) : false;
     if (repair) return 0;
     if (use == SS_USE_FILE && in->file.earlier && !in->file.sealed)

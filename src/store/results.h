@@ -5,6 +5,7 @@
 #include "carry.h"
 #include "h5.h"
 #include "journal.h"
+#include "sharpsweep/store.h"
 
 typedef enum ss_state {
     SS_ABSENT,                    /* there is nothing of that name */
@@ -50,9 +51,8 @@ hid_t ss_cell_type(ss_cell cell, bool in_file);
 
 /* import.c: files of earlier versions, which have no entries: what their columns hold, as entries in memory (first, end). */
 int ss_import(ss_results_file *f, ss_entries *out, ss_error *error);
-/* -1 and where, if the file's columns are not what the records of the table say. lags: the file may be older than the table; rows
- * of another attempt are not compared. */
-int ss_import_compare(ss_results_file *f, const ss_table *t, bool lags, ss_error *error);
+/* -1 and where, if the file's columns are not what the records of the table, which has as many rows, say. */
+int ss_import_compare(ss_results_file *f, const ss_table *t, ss_error *error);
 
 /* place.c */
 /* A folder beside the results whose name ends so and that has a file `name`: weights or checkpoints that were not moved or
@@ -61,8 +61,6 @@ int ss_place_astray(const char *results, const char *ending, const char *name, c
 /* can results be written at `path`, which leads to `real`? -1: a link that leads to nothing, no right to. */
 int ss_place_check(const char *path, const char *real, ss_error *error);
 int ss_place_fail_link(const char *path, ss_error *error); /* -1: a symbolic link that leads to nothing */
-/* results_read.c: a symbolic link to a results file is followed, so that journal and file lie side by side. */
-int ss_results_resolve(const char *path, char out[SS_PATH_BYTES], ss_error *error);
 /* RESULTS.weights; returns its length, or -1: it does not fit. */
 int ss_weights_folder(const char *results, char *out, size_t out_bytes);
 

@@ -29,7 +29,7 @@ static int follow(char path[SS_PATH_BYTES])
     return n;
 }
 
-int ss_results_resolve(const char *path, char out[SS_PATH_BYTES], ss_error *error)
+int ss_store_resolve(const char *path, char out[SS_PATH_BYTES], ss_error *error)
 {
     char *real = realpath(path, NULL);
     if (!real && errno == ELOOP) return ss_fail(error, "%s: is a symbolic link that leads back to itself", path);
@@ -37,14 +37,6 @@ int ss_results_resolve(const char *path, char out[SS_PATH_BYTES], ss_error *erro
     if (!real && n < SS_PATH_BYTES) n = follow(out);
     free(real); /* libc's */
     return n < SS_PATH_BYTES ? 0 : ss_fail(error, "%.80s...: path of more than %d bytes", path, SS_PATH_BYTES - 1);
-}
-
-int ss_store_resolve(const char *path, char *out, size_t out_bytes, ss_error *error)
-{
-    char real[SS_PATH_BYTES];
-    if (ss_results_resolve(path, real, error)) return -1;
-    int n = snprintf(out, out_bytes, "%s", real);
-    return n >= 0 && (size_t)n < out_bytes ? 0 : ss_fail(error, "%.80s...: path of more than %zu bytes", path, out_bytes - 1);
 }
 
 int ss_weights_folder(const char *results, char *out, size_t out_bytes)

@@ -75,7 +75,7 @@ static ss_store *create(const char *path, const ss_job *job, const ss_grid *grid
     for (int k = 0; k < s->n_keys; k++) s->axis[k] = s->key[k]->name;
     s->ids = ss_alloc(s->n_points, SS_ID_RAW);
     if (!s->ids) ss_fail(error, "no memory for %zu points", s->n_points);
-    if (s->ids && s->n_keys >= 0 && ss_results_resolve(path, s->path, error) == 0 &&
+    if (s->ids && s->n_keys >= 0 && ss_store_resolve(path, s->path, error) == 0 &&
         ss_resume_identify(grid, p, s->ids, error) == 0)
         return s;
     store_free(s);
@@ -94,7 +94,7 @@ int ss_store_check(const char *path, const ss_job *job, const ss_grid *grid, con
 bool ss_store_exists(const char *path)
 {
     char real[SS_PATH_BYTES], journal_path[SS_PATH_BYTES];
-    if (ss_results_resolve(path, real, NULL) || ss_journal_path(real, journal_path, NULL)) return false;
+    if (ss_store_resolve(path, real, NULL) || ss_journal_path(real, journal_path, NULL)) return false;
     return access(real, F_OK) == 0 || access(journal_path, F_OK) == 0;
 }
 

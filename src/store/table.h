@@ -53,7 +53,8 @@ void ss_table_destroy(ss_table *t);
 /* How a source is joined to what the table holds, and what was found. Of a point that both have finished, what is there stays; a
  * finished record replaces a failed one. Sessions that both have are one. */
 typedef struct ss_join {
-    void (*say)(void *ctx, const char *line); /* every fault is a line, and reading goes on; NULL: the first is the error */
+    bool goes_on;                 /* over faults; else the first is the error */
+    void (*say)(void *ctx, const char *line); /* of every fault that it goes over; or NULL */
     /* Another source has finished this row already, with other bytes: 0 it stays, 1 the entry replaces it, -1 error. NULL:
      * stays. */
     int (*both)(void *ctx, size_t row, const struct ss_done_entry *theirs, ss_error *error);

@@ -44,19 +44,13 @@ static void fault(void *ctx, const char *line)
 static void report_states(verification *v)
 {
     const ss_part *j = &v->in.journal, *f = &v->in.file;
-    if (j->state == SS_ABSENT || j->state == SS_EMPTY) tell(v, true, "%s (it can be made again from the results file)", j->why.text);
+    if (j->state == SS_ABSENT || j->state == SS_EMPTY)
+        tell(v, true, "%s (it can be made again from the results file)", j->why.text);
     else if (j->state == SS_TORN && !v->in.writer_alive)
         tell(v, true, "%s (the next run goes on without them and keeps them aside)", j->why.text);
     else if (j->state == SS_DAMAGED && !j->has_uuid) fault(v, j->why.text); /* else the entries are told one by one */
     if (f->state == SS_ABSENT || f->state == SS_EMPTY) tell(v, true, "%s (it can be made again from the journal)", f->why.text);
     else if (f->state == SS_DAMAGED) fault(v, f->why.text);
-}
-
-static void report_rows(verification *v)
-{
-    if (v->in.use == SS_USE_BOTH && ss_journal_lacks(&v->in) && v->in.file.state == SS_WHOLE) {
-        tell(v, true, "%s: lacks %zu results that the results file holds", v->in.journal_path, v->in.from_file.n_new);
-    }
 }
 
 /* ---- checkpoints: of use only where their points are still to be run ---------------------------------------------- */
@@ -77,7 +71,8 @@ static void check_checkpoint(void *ctx, const char *path, const unsigned char id
     if (rc < 0 && all->move) {
         if (ss_file_keep(path, kept, NULL) == 0) unlink(path); /* without hard links it has that name already */
     } else if (rc < 0) {
-        tell(all->v, true, "%s; %s", why.text, all->v->repair ? "kept aside, its point begins anew" : "its point would begin anew");
+        tell(all->v, true, "%s; %s", why.text,
+             all->v->repair ? "kept aside, its point begins anew" : "its point would begin anew");
     } else if (rc == 1 && ss_table_find(all->v->in.table, id) < 0) {
         all->n_strange++;
         all->strange_bytes += (double)st.st_size;
@@ -144,7 +139,7 @@ static int open_all(verification *v, const char *path, ss_error *error)
 {
     char real[SS_PATH_BYTES], journal_path[SS_PATH_BYTES];
     ss_error held = {{0}};
-    if (ss_results_resolve(path, real, error) || ss_journal_path(real, journal_path, error)) return -1;
+    if (ss_store_resolve(path, real, error) || ss_journal_path(real, journal_path, error)) return -1;
     bool there = access(journal_path, F_OK) == 0;
     if (v->repair && there) v->journal = ss_journal_open(journal_path, &held);
     if (ss_inspect(path, &v->in, error)) return -1;
@@ -169,7 +164,8 @@ int ss_store_verify(const char *path, bool repair_it, void (*say)(void *ctx, con
     v->in.journal.entries.fd = v->in.file.entries.fd = -1;
     int rc = open_all(v, path, error);
     if (rc == 0) {
-        report_rows(v);
+        if (v->in.use == SS_USE_BOTH && ss_journal_lacks(&v->in) && v->in.file.state == SS_WHOLE)
+            tell(v, true, "%s: lacks %zu results that the results file holds", v->in.journal_path, v->in.from_file.n_new);
         check_checkpoints(v, false);
         if (v->n_faults > MAX_LINES) tell(v, false, "... and %d more", v->n_faults - MAX_LINES);
         if (v->n_faults && repair_it) rc = repair(v, error);

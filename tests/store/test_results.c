@@ -105,7 +105,7 @@ static void test_wrong_contents(void)
         {"history/n_epochs", H5T_NATIVE_INT64, &many, "row 0: a count of 1000 rows does not fit"},
         {"history/n_checks", H5T_NATIVE_INT64, &negative, "row 0: a count of -3 rows does not fit"},
         {"spectrum/n_nodes", H5T_NATIVE_INT64, &many, "row 0: a count of 1000 rows does not fit"},
-        {"n_eigenvalues", H5T_NATIVE_INT64, &many, "row 0: a count of 1000 eigenvalues does not fit"},
+        {"n_eigenvalues", H5T_NATIVE_INT64, &many, "row 0: a count of 1000 rows does not fit"},
         {"status", H5T_NATIVE_INT8, &code, "status 77"},
         {"id", text, &bad_id, "id 'not hex' is not 32 hex digits"},
         {"host", text, &long_text, NULL},
