@@ -190,10 +190,30 @@ static ss_state read_contents(ss_part *part, const char *path)
     return read_here(part, path);
 }
 
+/* No HDF5 file: one whose first bytes were hit holds entries and still looks like one; an archive of results files does not. */
+static ss_state tell_strange(ss_part *part, const char *path, const char start[8], const char signature[8])
+{
+    uint32_t version;
+    unsigned char uuid[SS_UUID_BYTES];
+    bool damaged;
+    int n_same = 0;
+    for (int i = 0; i < 8; i++) n_same += start[i] == signature[i];
+    if (n_same >= 4 && has_entry(part)) {
+        ss_fail(&part->why, "%s: is damaged: it does not begin as an HDF5 file does", path);
+        return SS_DAMAGED;
+    }
+    if (ss_journal_header(part->entries.fd, &version, uuid, &damaged) == 1)
+        ss_fail(&part->why, "%s: is a journal of sharpsweep, and the name of the results file is needed", path);
+    else
+        ss_fail(&part->why, "%s: is not an HDF5 file (%llu bytes), so it is no results file of sharpsweep", path,
+                (unsigned long long)part->entries.end);
+    return SS_FOREIGN;
+}
+
 static void inspect_file(ss_inspection *in)
 {
     static const char signature[8] = "\211HDF\r\n\032\n";
-    char start[sizeof signature];
+    char start[sizeof signature] = "";
     ss_part *part = &in->file;
     part->state = open_part(part, in->path);
     if (part->state != SS_WHOLE) return;
@@ -205,9 +225,7 @@ static void inspect_file(ss_inspection *in)
         ss_fail_in(&part->why, "%s", in->path);
         part->state = sealed == -1 ? SS_DAMAGED : SS_UNREADABLE;
     } else if (!is_hdf5) {
-        ss_fail(&part->why, "%s: is not an HDF5 file (%llu bytes), so it is no results file of sharpsweep", in->path,
-                (unsigned long long)part->entries.end);
-        part->state = has_entry(part) ? SS_DAMAGED : SS_FOREIGN;
+        part->state = tell_strange(part, in->path, start, signature);
     } else {
         part->state = read_contents(part, in->path);
     }

@@ -77,4 +77,26 @@ ln -s /nowhere/at/all dangling.h5.journal
 refused_by_all 'dangling.h5.journal: is a symbolic link that leads to nothing' dangling.h5
 ln -s /nowhere/x.h5 far.h5
 refused_by_all 'far.h5: is a symbolic link into /nowhere, a folder that does not exist' far.h5
+
+# What is no results file is not made one, whatever lies in it: a journal, an archive of two sweeps.
+sed 's/{log: .*}/[0.1, 0.2]/; s/seeds: 20/seeds: 1/' job.yaml >few.yaml
+run 0 run few.yaml -o a.h5 --progress none
+sed 's/0\.1, 0\.2/0.3/' few.yaml >other.yaml
+run 0 run other.yaml -o b.h5 --progress none
+tar cf backup.tar a.h5 a.h5.journal b.h5 b.h5.journal
+cp a.h5.journal before.journal
+cp backup.tar before.tar
+for command in 'verify --repair' verify show status 'run few.yaml -o' 'merge c.h5'; do
+    # shellcheck disable=SC2086
+    run 2 $command a.h5.journal
+    has err 'a.h5.journal: is a journal of sharpsweep, and the name of the results file is needed'
+    lacks err '--repair'
+    # shellcheck disable=SC2086
+    run 2 $command backup.tar
+    has err 'backup.tar: is not an HDF5 file'
+    lacks err '--repair'
+done
+same before.journal a.h5.journal
+same before.tar backup.tar
+run 0 verify a.h5
 finish
