@@ -42,10 +42,11 @@ static int look_again(ss_results_target *t, const ss_table *table, const ss_resu
 {
     ss_results_target seen;
     ss_inspection in;
+    struct stat st;
     ss_error why = {{0}};
     int rc = ss_inspect(t->path, &in, error);
     if (rc == 0 && in.file.state == SS_UNREADABLE) rc = ss_fail(error, "%s", in.file.why.text);
-    bool good = rc == 0 && in.file.state == SS_WHOLE && strcmp(in.path, t->path) == 0 && /* no link to somewhere else */
+    bool good = rc == 0 && in.file.state == SS_WHOLE && lstat(t->path, &st) == 0 && S_ISREG(st.st_mode) && /* no link */
                 memcmp(in.file.uuid, head->uuid, SS_UUID_BYTES) == 0 && ss_load(&in, SS_TO_READ, NULL, NULL, &why) == 0 &&
                 in.from_file.n_new == 0 && ss_results_target_check(&seen, &in, table->n_rows, &why) == 0;
     if (good) *t = seen;
