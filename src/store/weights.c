@@ -33,20 +33,23 @@ done:
     return rc;
 }
 
-/* Weights of ours give way to those of the same point; anything else that has taken the name is kept. */
+/* Weights as we wrote them give way to those of the same point; anything else that has taken the name, or was added, is kept. */
 static int keep_strangers(const char *path, ss_error *error)
 {
     char kept[SS_PATH_BYTES], *schema = NULL;
     hid_t file = -1;
     struct stat st;
+    uint64_t n_bytes;
     if (lstat(path, &st) || !S_ISREG(st.st_mode)) return 0; /* a folder refuses to be replaced */
-    bool ours = ss_h5_open(path, &file, NULL) == 0 && ss_h5_get_text(file, "schema", &schema, NULL) == 0 &&
+    int fd = ss_file_open(path, O_RDONLY, &n_bytes, NULL);
+    bool ours = fd >= 0 && ss_h5_check_seal(fd, n_bytes, NULL) == 1 && ss_h5_open(path, &file, NULL) == 0 && ss_h5_get_text(file, "schema", &schema, NULL) == 0 &&
                 strcmp(schema, "sharpsweep weights") == 0;
     ss_free(schema);
     if (file >= 0) H5Fclose(file);
+    if (fd >= 0) close(fd);
     if (ours) return 0;
     if (ss_file_keep(path, kept, error)) return -1;
-    ss_log(SS_LOG_WARNING, "%s: is no weights file of sharpsweep, and is kept as %s", path, kept);
+    ss_log(SS_LOG_WARNING, "%s: is not as sharpsweep has written it, and is kept as %s", path, kept);
     return 0;
 }
 

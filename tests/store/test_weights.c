@@ -1,5 +1,6 @@
 /* test_weights.c - weights files: what is written is read back, PyTorch's habits are understood, everything else is one
  * clear sentence. */
+#include "../../src/store/h5.h"
 #include "fixture.h"
 
 static float weight[24], bias[4], mean[4];
@@ -221,6 +222,10 @@ static void test_bad_writes(void)
     rmdir(path);
     write_bytes(path, "notes of somebody's", 19);
     CU_ASSERT(ss_weights_write(path, 3, t, &error) == 0 && forget_kept() == 1);
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT); /* what a user has added */
+    CU_ASSERT(ss_h5_put_text(file, "note", "mine", NULL) == 0 && H5Fclose(file) >= 0);
+    CU_ASSERT(ss_weights_write(path, 3, t, &error) == 0 && forget_kept() == 1);
+    CU_ASSERT(ss_weights_write(path, 3, t, &error) == 0 && forget_kept() == 0);
     unlink(path);
     char old[420];                /* what lies under a name that a program could guess is not followed */
     snprintf(old, sizeof old, "%s.tmp", path);
