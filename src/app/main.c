@@ -1,5 +1,6 @@
 /* main.c - MPI_Init and MPI_Finalize around the program, and only where there are ranks and the command has work for them:
  * outside mpirun and srun no line of MPI runs. Before all that, the process from which trials are forked. */
+#include <fcntl.h>
 #include <mpi.h>
 #include <signal.h>
 #include <stdio.h>
@@ -116,8 +117,16 @@ static int run_parallel(int argc, char **argv)
     return leave(status);
 }
 
+/* A file or a socket that took the place of a closed standard stream would get what is written there. */
+static void open_standard_streams(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_WRONLY : O_RDONLY) != fd) _exit(SS_EXIT_ERROR);
+}
+
 int main(int argc, char **argv)
 {
+    open_standard_streams();
     signal(SIGXFSZ, SIG_IGN);     /* a limit on files (ulimit -f) is a write that fails (EFBIG), with a sentence; of trials too */
     if (argc > 2 && strcmp(argv[1], SS_CREW_WORD) == 0) return ss_crew_main(argv + 2);
     const ss_command *command = argc > 1 ? ss_command_find(argv[1]) : NULL;
