@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "app.h"
@@ -98,6 +99,16 @@ static size_t add_snapshots(const char **argv, size_t n, const ss_arguments *arg
     return n;
 }
 
+/* Where it gets no more memory, the BLAS of Python's numpy asks for it again for ever. */
+static int check_memory(ss_error *error)
+{
+    enum { LEAST_MIB = 512 };
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >> 20 >= LEAST_MIB) return 0;
+    return ss_fail(error, "the report needs %d MiB of memory, and the limit (ulimit -v) is %llu MiB; raise it", LEAST_MIB,
+                   (unsigned long long)limit.rlim_cur >> 20);
+}
+
 int ss_cmd_report(const ss_arguments *arguments, ss_error *error)
 {
     char script[PATH_MAX];
@@ -105,6 +116,7 @@ int ss_cmd_report(const ss_arguments *arguments, ss_error *error)
     size_t n = 0;
     setenv("OPENBLAS_NUM_THREADS", "1", 0); /* where memory is short, importing numpy waits for threads that never come */
     setenv("OMP_NUM_THREADS", "1", 0);
+    if (check_memory(error)) return SS_EXIT_USAGE;
     if (arguments->n_more >= MOST_FILES)
         return ss_fail(error, "%zu results files: at most %d", arguments->n_more + 1, MOST_FILES), SS_EXIT_USAGE;
     if (find_script(script, error) != 0 || !(python = find_python(error))) return SS_EXIT_USAGE;

@@ -27,6 +27,10 @@ run 0 run job.yaml -o a.h5 --progress none
 cp a.h5 whole.h5
 cp a.h5.journal whole.h5.journal
 
+# Closed standard streams: nothing of the sweep's own takes their numbers.
+"$program" run job.yaml -o closed.h5 --progress plain </dev/null >&- 2>&-
+check "without streams: status $?" [ "$(column closed.h5 status | grep -c done)" -eq 4 ]
+
 # A sanitizer takes terabytes of addresses.
 # shellcheck disable=SC3045
 if (ulimit -v 4000000 && "$program" --version) >/dev/null 2>&1; then
@@ -38,6 +42,7 @@ if (ulimit -v 4000000 && "$program" --version) >/dev/null 2>&1; then
         limited -v "$limit" plan job.yaml -o none.h5
         limited -v "$limit" plan exact.yaml -o none.h5
         [ "$status" -ne 2 ] || has err 'numerics: exact needs'
+        if [ "$limit" -le 300000 ]; then limited -v "$limit" report a.h5 -o rep; fi # numpy's BLAS would wait for memory for ever
         rm -f b.h5*
         limited -v "$limit" run exact.yaml -o b.h5 --progress none
         [ "$status" -eq 0 ] || [ "$loads" -ne 0 ] || has err 'sharpsweep: '
