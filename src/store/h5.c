@@ -34,6 +34,7 @@ int ss_h5_fail(ss_error *error, const char *call)
 
 int ss_h5_begin(ss_error *error)
 {
+    H5dont_atexit();              /* it crashes there on what it could not close for lack of memory; we close all of ours */
     if (H5open() < 0) return ss_fail(error, "H5open: the HDF5 library does not start");
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     H5PLset_loading_state(0);     /* no code of others: filters that are not HDF5's own are refused by name */

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { MOST_PACKED = 1100, MOST_NUMBER_BYTES = 16 }; /* deflate makes at most 1,032 bytes of one; quadruple precision */
+enum { MOST_PACKED = 1100, MOST_NUMBER_BYTES = 16, MOST_CHUNK_BYTES = 4 << 20 }; /* deflate makes at most 1,032 bytes of one; quadruple precision */
 
 /* 0, or -1; 1: there is nothing of that name. */
 static int check_link(hid_t group, const char *name, ss_error *error)
@@ -87,6 +87,10 @@ int ss_h5_check_bytes(hid_t set, ss_error *error)
     double all = (double)size, one = all, there = (double)H5Dget_storage_size(set); /* they may overflow integers */
     for (int d = 0; d < rank; d++) all *= (double)dim[d];
     for (int d = 0; chunked && d < rank; d++) one *= (double)chunk[d];
+    if (chunked && one > all && one > MOST_CHUNK_BYTES) {
+        ss_fail(error, "has chunks of %.0f bytes for data of %.0f bytes; `h5repack -l CONTI` unpacks it", one, all);
+        goto done;
+    }
     if (all > 0 && one > all) all = one;
     if (all > there * (H5Pget_nfilters(plan) > 0 ? MOST_PACKED : 1)) {
         ss_fail(error, "is said to have %.0f bytes, but the file holds %.0f of them; it is damaged or hollow", all, there);
