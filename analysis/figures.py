@@ -5,6 +5,8 @@ import textwrap
 
 import numpy as np
 
+from folder import MADE_BY
+
 
 def absolute(paths):
     return ':'.join(p for p in paths.split(':') if os.path.isabs(p))
@@ -25,14 +27,16 @@ def import_matplotlib():
         matplotlib.use('Agg')
         import matplotlib.pyplot
         from matplotlib import ticker
-        from PIL import Image            # matplotlib needs it too
-        return matplotlib.pyplot, ticker, Image
+        from PIL import Image, PngImagePlugin            # matplotlib needs it too
+        made = PngImagePlugin.PngInfo()
+        made.add_text('Software', MADE_BY)
+        return matplotlib.pyplot, ticker, Image, made
     finally:
         os.fchdir(here)
         os.close(here)
 
 
-plt, ticker, Image = import_matplotlib()
+plt, ticker, Image, MADE = import_matplotlib()
 
 COLOURS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000']
 MARKERS = ['o', 's', '^', 'D', 'v', 'P', 'X']
@@ -47,8 +51,8 @@ def save(figure, path):
     """path without its ending; writes .png and .pdf, and returns the name of the .png."""
     figure.savefig(f'{path}.png', dpi=160)
     with Image.open(f'{path}.png') as drawn:       # flat colours: a palette says the same in a third of the bytes
-        drawn.convert('RGB').quantize(128).save(f'{path}.png', optimize=True)
-    figure.savefig(f'{path}.pdf')
+        drawn.convert('RGB').quantize(128).save(f'{path}.png', optimize=True, pnginfo=MADE)
+    figure.savefig(f'{path}.pdf', metadata={'Creator': MADE_BY})
     plt.close(figure)
     return f'{path}.png'
 

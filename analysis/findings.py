@@ -2,11 +2,11 @@
 
 usage: python3 analysis/findings.py RESULTS.h5 [MORE.h5 ...] [-o REPORT/] [--accuracy-slack 0.01]
 Writes into the folder: F1 ... F5 and gap as .png and .pdf, verdicts.txt (also printed), report.html (self-contained).
-What an earlier report left there under these names is removed first, and nothing else.
-Exit status 0 whatever the verdicts are, 2 for a bad file or command line (then nothing is written)."""
+They take their places when all are drawn. What an earlier report left there under these names is removed; what somebody else
+has put there is kept as NAME.kept-TIME.
+Exit status 0 whatever the verdicts are, 2 for a bad file or command line, or a folder that cannot be written (nothing changed)."""
 import argparse
 import os
-import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))     # `sharpsweep report` starts Python without it (-I)
@@ -15,6 +15,7 @@ try:
 
     import correlations
     import criteria
+    import folder
     import results
 except ImportError as missing:
     sys.exit(f'findings.py: Python\'s module {missing.name} is missing; on Debian: '
@@ -68,26 +69,16 @@ def summary(verdicts, rows, measures, reason):
     return '\n'.join(lines) + '\n'
 
 
-def draw(folder, points, index, verdicts):
+def draw(draft, points, index, verdicts):
     import figures
     pictures = {}
     for name, found in verdicts.items():
         for number, v in enumerate(f for f in found if f.used is not None and len(f.used)):
-            path = os.path.join(folder, name if number == 0 else f'{name}-{number + 1}')
+            path = os.path.join(draft, name if number == 0 else f'{name}-{number + 1}')
             pictures[name, v.stratum] = figures.save(figures.finding(v, points), path)
     if len(index):
-        pictures['gap'] = figures.save(figures.gap(points, index), os.path.join(folder, 'gap'))
+        pictures['gap'] = figures.save(figures.gap(points, index), os.path.join(draft, 'gap'))
     return pictures
-
-
-OURS = re.compile(r'((F[1-5](-[0-9]+)?|gap)\.(png|pdf)|verdicts\.txt|report\.html)')
-
-
-def clear(folder):
-    """A report of other files may have drawn more: what it left would pass for this one's."""
-    for name in os.listdir(folder):
-        if OURS.fullmatch(name):
-            os.remove(os.path.join(folder, name))
 
 
 def snapshot(word):
@@ -125,17 +116,18 @@ def main():
     rows = correlations.rank_correlation(points, mask)
     measures = correlations.measure_correlations(points, mask, results.MEASURES)
     try:
-        os.makedirs(options.output, exist_ok=True)
-        clear(options.output)
-        pictures = draw(options.output, points, np.flatnonzero(mask), verdicts)
-        said = summary(verdicts, rows, measures, reason)
-        with open(os.path.join(options.output, 'verdicts.txt'), 'w', encoding='utf-8') as file:
-            file.write(results.plain(said, '\n'))
-        report.write(os.path.join(options.output, 'report.html'), points, reason, verdicts, pictures, rows,
-                     measures, warnings_of(points, reason, verdicts))
+        with folder.Folder(options.output) as out:
+            pictures = draw(out.draft, points, np.flatnonzero(mask), verdicts)
+            said = summary(verdicts, rows, measures, reason)
+            with open(os.path.join(out.draft, 'verdicts.txt'), 'w', encoding='utf-8') as file:
+                file.write(results.plain(said, '\n'))
+            report.write(os.path.join(out.draft, 'report.html'), points, reason, verdicts, pictures, rows,
+                         measures, warnings_of(points, reason, verdicts))
     except OSError as error:
-        print(f'findings.py: {options.output}: {error.strerror}', file=sys.stderr)
+        print(f'findings.py: {results.plain(options.output)}: {error.strerror or error}', file=sys.stderr)
         return 2
+    for path, kept in out.kept:
+        print(f'findings.py: {results.plain(path)}: is of no report, and is kept as {results.plain(kept)}', file=sys.stderr)
     print(results.plain(said, '\n'), end='')
     print(f'report: {results.plain(os.path.join(options.output, "report.html"))}')
     return 0

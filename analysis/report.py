@@ -125,7 +125,7 @@ def write(path, points, reason, verdicts, pictures, rows, measures, warnings):
             + correlations(rows, measures)
             + '<h2>Points left out</h2>' + exclusions(reason) + '<h2>Points</h2>' + point_table(points, reason)
             + '<h2>Provenance</h2>' + provenance(points))
-    with open(path, 'w', encoding='utf-8') as file:
+    with open(path, 'w', encoding='utf-8', errors='backslashreplace') as file:      # names of files may be no UTF-8
         file.write('<!doctype html><html lang="en"><head><meta charset="utf-8">'
                    f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
                    '<meta name="viewport" content="width=device-width"><title>sharpsweep report</title>'

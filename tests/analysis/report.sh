@@ -22,6 +22,33 @@ check "F4 is judged" grep -qE '^F4  (REPRODUCED|NOT REPRODUCED|INCONCLUSIVE)' sa
 check "F3 is not covered" grep -q '^F3  NOT COVERED' said
 for file in F1.png F1.pdf F4.png gap.png verdicts.txt report.html; do check "$file" [ -s "out/$file" ]; done
 check "the measures are set against the gap" grep -q 'adaptive_lambda_max, all points: ' out/verdicts.txt
+# What is of no report is kept; what cannot be finished changes nothing, and leaves no folder.
+echo notes >out/gap.pdf
+rm out/F1.pdf
+mkdir out/F1.pdf
+"$program" report job.h5 -o out --accuracy-slack 0.1 >said 2>&1
+check "two files are kept: $(cat said)" [ "$(grep -c 'is of no report, and is kept as' said)" = 2 ]
+check "as they were" [ "$(cat out/gap.pdf.kept-*)" = notes ] && check "a folder, too" [ -d out/F1.pdf.kept-* ]
+find out -type f -exec sha256sum {} + | sort >before
+for where in out a/b/out; do
+    status=0
+    (ulimit -f 8 && exec "$program" report job.h5 -o $where --accuracy-slack 0.1) >said 2>&1 || status=$?
+    check "$where, a limit on files: status $status: $(cat said)" [ "$status" = 2 ]
+done
+find out -type f -exec sha256sum {} + | sort >after
+check "nothing has changed" cmp -s before after
+check "nothing is left" [ ! -e a ]
+check "no draft is left" [ -z "$(find out -name '.report-*')" ]
+rm -r out/*.kept-*
+# A name that is no UTF-8.
+name=$(printf 'caf\351\033[31m')
+cp job.yaml "$name.yaml"
+"$program" run "$name.yaml" -o "$name.h5" --progress none >said 2>&1
+status=0
+"$program" report "$name.h5" -o "$name" >said 2>&1 || status=$?
+check "a name in Latin 1: status $status: $(cat -v said)" [ "$status" = 0 ]
+check "its page" [ -s "$name/report.html" ]
+check "no escape sequence is printed" sh -c '! grep -q "$(printf "\033")" said'
 # A column that the analysis takes for a setting splits the comparison: every one of them must be a key of the job file.
 "$program" reference --schema >schema.json
 check "settings are keys of the job" "$SHARPSWEEP_PYTHON" - "$SHARPSWEEP_ANALYSIS" <<'PYTHON'
