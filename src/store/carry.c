@@ -15,7 +15,7 @@ typedef enum step { CHECK, COPY, ATTACH } step;
 typedef struct walk {
     hid_t old, file;              /* file: that is made anew */
     step step;
-    ss_frame *ours;
+    ss_frame *ours, *written;     /* all variables that we know; those of this sweep, or NULL where the file may have more */
     size_t n_rows, n;             /* n: of a user's objects and attributes */
     char at[MOST_PATH];           /* where the walk is; "": in the root */
     ss_error *error;
@@ -59,8 +59,8 @@ static bool is_made_anew(const thing *o, const char *name)
     if (is_in(" DIMENSION_LIST REFERENCE_LIST ", name) || strncmp(name, "_Netcdf4", 8) == 0) return true;
     if (!o->ours) return false;
     const ss_variable *v = our_variable(o->w->ours, o->path);
-    if (strcmp(name, "units") == 0) return v && v->unit && v->unit[0]; /* else a user has given it one */
-    if (H5Iget_type(o->id) == H5I_DATASET) return is_in(" CLASS NAME long_name flag_values flag_meanings _FillValue ", name);
+    if (v && ss_results_writes(v, name)) return true;
+    if (H5Iget_type(o->id) == H5I_DATASET) return is_in(v ? " CLASS NAME " : " CLASS NAME long_name ", name);
     for (int i = 0; i < SS_N_INFO; i++)
         if (o->path[0] == '\0' && i != SS_INFO_TIME && i != SS_INFO_HOST && strcmp(ss_info_name[i], name) == 0) return true;
     return o->path[0] == '\0' && is_in(" schema schema_version axes created updated journal_uuid journal_bytes ", name);
@@ -103,6 +103,8 @@ static int check_thing(const thing *o, ss_error *error)
     if (!has_one_name(o->id)) return ss_fail(error, "has a second name, which cannot be carried over; copy its data instead");
     if (type == H5I_GROUP) return 0;
     if (type != H5I_DATASET) return ss_fail(error, "is neither a group nor a variable" ELSEWHERE);
+    if (o->ours && o->w->written && our_variable(o->w->ours, o->path) && !our_variable(o->w->written, o->path))
+        return ss_fail(error, "has a name that is the program's own, and this sweep has no such variable; rename it");
     return o->ours ? 0 : check_set(o->id, error); /* what is called like ours was held against the entries (inspect.c) */
 }
 
@@ -304,13 +306,14 @@ static herr_t visit_link(hid_t group, const char *name, const H5L_info_t *info, 
     return rc ? STOP : 0;
 }
 
-static int walk_all(walk *w, const char *path, const ss_table *t, step first, step last)
+static int walk_all(walk *w, const char *path, const ss_table *t, bool strict, step first, step last)
 {
     int rc = -1, fd = ss_file_open(path, O_RDONLY, NULL, w->error);
     if (fd >= 0 && ss_h5_begin(w->error) == 0 && (w->old = ss_h5_open_fd(fd)) < 0) ss_h5_fail(w->error, "H5Fopen");
     if (fd >= 0) close(fd);
     w->ours = w->old < 0 ? NULL : ss_frame_complete(t, w->error);
-    thing root = {w, "", true, w->ours ? H5Oopen(w->old, "/", H5P_DEFAULT) : -1};
+    w->written = w->ours && strict ? ss_frame_of_table(t, w->error) : NULL;
+    thing root = {w, "", true, w->ours && (w->written || !strict) ? H5Oopen(w->old, "/", H5P_DEFAULT) : -1};
     if (root.id >= 0) rc = 0;
     for (w->step = first; rc == 0 && w->step <= last; w->step++) {
         w->at[0] = '\0';
@@ -318,14 +321,15 @@ static int walk_all(walk *w, const char *path, const ss_table *t, step first, st
     }
     ss_h5_close(&root.id);
     ss_frame_destroy(w->ours);
+    ss_frame_destroy(w->written);
     if (w->old >= 0) H5Fclose(w->old);
     return rc && w->at[0] ? ss_fail_in(w->error, "%.200s", w->at) : rc;
 }
 
-int ss_carry_check(const char *path, const ss_table *t, size_t n_rows, size_t *n, ss_error *error)
+int ss_carry_check(const char *path, const ss_table *t, size_t n_rows, bool strict, size_t *n, ss_error *error)
 {
     walk w = {.old = -1, .file = -1, .n_rows = n_rows, .error = error};
-    int rc = walk_all(&w, path, t, CHECK, CHECK);
+    int rc = walk_all(&w, path, t, strict, CHECK, CHECK);
     if (n) *n = w.n;
     return rc;
 }
@@ -333,6 +337,6 @@ int ss_carry_check(const char *path, const ss_table *t, size_t n_rows, size_t *n
 int ss_carry_copy(const char *path, hid_t file, const ss_table *t, ss_error *error)
 {
     walk w = {.old = -1, .file = file, .n_rows = t->n_rows, .error = error};
-    if (walk_all(&w, path, t, CHECK, ATTACH) == 0) return 0; /* checked again: it may not be the file that was */
+    if (walk_all(&w, path, t, false, CHECK, ATTACH) == 0) return 0; /* checked again: it may not be the file that was */
     return ss_fail_in(error, "what was added cannot be carried over to the file made anew");
 }

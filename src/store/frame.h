@@ -63,6 +63,7 @@ void ss_frame_destroy(ss_frame *f);
 int ss_frame_allocate(ss_frame *f, size_t capacity, bool with_series, ss_error *error);
 size_t ss_frame_stretch(const ss_frame *f, size_t bytes, size_t n_rows); /* rows whose widest series takes so many bytes */
 int ss_frame_fill(ss_frame *f, const ss_table *t, size_t first, size_t n, ss_error *error);
+bool ss_results_writes(const ss_variable *v, const char *attribute); /* results_write.c: is it an attribute of this variable? */
 ss_variable *ss_frame_find(const ss_frame *f, ss_place place, const char *name); /* NULL: it has none */
 /* A cell that is a number, as its 64 bits: of an int64_t, to which an int8_t is widened, or of a double. */
 uint64_t ss_cell_get(const ss_variable *v, size_t i);

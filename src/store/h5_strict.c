@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-enum { MOST_PACKED = 1100, MOST_NUMBER_BYTES = 16, MOST_CHUNK_BYTES = 4 << 20 }; /* deflate makes at most 1,032 bytes of one; quadruple precision */
+/* Deflate makes at most 1,032 bytes of one; quadruple precision; HDF5 unpacks a chunk whole. */
+enum { MOST_PACKED = 1100, MOST_NUMBER_BYTES = 16, MOST_CHUNK_BYTES = 4 << 20 };
 
 /* 0, or -1; 1: there is nothing of that name. */
 static int check_link(hid_t group, const char *name, ss_error *error)

@@ -114,17 +114,31 @@ static int put_meanings(hid_t set, const ss_variable *v, ss_error *error)
     return 0;
 }
 
-static int make_variable(const writer *w, ss_variable *v, ss_error *error)
+/* What cells hold where nothing is known; NULL: that cannot be. */
+static const void *fill_of(const ss_variable *v)
 {
     static const double nan_fill = NAN;
     static const int64_t int_fill = SS_FILL_INT;
-    const void *fill = NULL;
+    if (v->cell == SS_CELL_REAL) return &nan_fill;
+    return v->cell == SS_CELL_INT64 && v->source == SS_FROM_FIELD ? &int_fill : NULL;
+}
+
+bool ss_results_writes(const ss_variable *v, const char *attribute)
+{
+    bool codes = v->source == SS_FROM_SETTING ? v->cell == SS_CELL_INT8 || (v->key && v->key->word) :
+                 v->source == SS_FROM_FIELD && (v->field->type == SS_FIELD_STATUS || v->field->type == SS_FIELD_STOP);
+    if (strcmp(attribute, "long_name") == 0) return v->text && v->text[0];
+    if (strcmp(attribute, "units") == 0) return v->unit && v->unit[0];
+    if (strcmp(attribute, "_FillValue") == 0) return fill_of(v) != NULL;
+    return codes && (strcmp(attribute, "flag_values") == 0 || strcmp(attribute, "flag_meanings") == 0);
+}
+
+static int make_variable(const writer *w, ss_variable *v, ss_error *error)
+{
     bool series = v->source == SS_FROM_SERIES;
     hsize_t dim[2] = {w->table->n_rows, w->frame->length[v->dim]};
     int rc = -1;
-    if (v->cell == SS_CELL_REAL) fill = &nan_fill;
-    if (v->cell == SS_CELL_INT64 && v->source == SS_FROM_FIELD) fill = &int_fill;
-    if (make_dataset(w->place[v->place], v->name, v->cell, series ? 2 : 1, dim, w->frame->capacity, fill, &v->set, error))
+    if (make_dataset(w->place[v->place], v->name, v->cell, series ? 2 : 1, dim, w->frame->capacity, fill_of(v), &v->set, error))
         goto done;
     H5_TRY(H5DSattach_scale(v->set, w->scale[SS_DIM_POINT], 0));
     if (series) H5_TRY(H5DSattach_scale(v->set, w->scale[v->dim], 1));

@@ -19,7 +19,7 @@ static ss_stamp stamp_of(const char *path)
 static void look_for_others(void *ctx)
 {
     const ss_inspection *in = *(const ss_inspection **)ctx;
-    ss_carry_check(in->path, in->table, in->table->n_rows, NULL, NULL);
+    ss_carry_check(in->path, in->table, in->table->n_rows, false, NULL, NULL);
 }
 
 int ss_results_target_check(ss_results_target *t, const ss_inspection *in, size_t n_rows, ss_error *error)
@@ -32,7 +32,8 @@ int ss_results_target_check(ss_results_target *t, const ss_inspection *in, size_
     int rc = ss_h5_survives(in->path, t->stamp.bytes, look_for_others, &in, error);
     if (rc == -1) t->state = SS_DAMAGED;
     if (rc) return rc == -1 ? 0 : -1;
-    if (ss_carry_check(in->path, in->table, n_rows, &n_others, error)) return ss_fail_in(error, "%s", in->path);
+    bool touched = !in->file.sealed && !in->file.earlier;
+    if (ss_carry_check(in->path, in->table, n_rows, touched, &n_others, error)) return ss_fail_in(error, "%s", in->path);
     t->carries = n_others > 0;
     return 0;
 }

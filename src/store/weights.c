@@ -42,8 +42,8 @@ static int keep_strangers(const char *path, ss_error *error)
     uint64_t n_bytes;
     if (lstat(path, &st) || !S_ISREG(st.st_mode)) return 0; /* a folder refuses to be replaced */
     int fd = ss_file_open(path, O_RDONLY, &n_bytes, NULL);
-    bool ours = fd >= 0 && ss_h5_check_seal(fd, n_bytes, NULL) == 1 && ss_h5_open(path, &file, NULL) == 0 && ss_h5_get_text(file, "schema", &schema, NULL) == 0 &&
-                strcmp(schema, "sharpsweep weights") == 0;
+    bool ours = fd >= 0 && ss_h5_check_seal(fd, n_bytes, NULL) == 1 && ss_h5_open(path, &file, NULL) == 0 &&
+                ss_h5_get_text(file, "schema", &schema, NULL) == 0 && strcmp(schema, "sharpsweep weights") == 0;
     ss_free(schema);
     if (file >= 0) H5Fclose(file);
     if (fd >= 0) close(fd);

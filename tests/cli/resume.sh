@@ -244,6 +244,25 @@ END
 import h5py
 f = h5py.File('other.h5')
 assert list(f['spectrum/mine']) == [1, 2, 3] and f['spectrum'].attrs['who'] == 'me' and len(f['id']) == 4"
+    # Nor is his variable of a name that the program has for others taken for its own.
+    for name in trace measure_hvp_count; do
+        /usr/bin/python3 -c "
+import h5py
+f = h5py.File('other.h5', 'a')
+f['$name'] = [1., 2, 3, 4] if '$name' == 'trace' else [1, 2, 3, 4]" || fail "h5py cannot add $name"
+        sum=$(sha256sum other.h5 other.h5.journal)
+        small_job other.yaml 3 '[0.05, 0.1, 0.2]' 1
+        run 2 run other.yaml
+        has err "other.h5: $name: has a name that is the program's own, and this sweep has no such variable; rename it"
+        check "nothing has changed" [ "$sum" = "$(sha256sum other.h5 other.h5.journal)" ]
+        /usr/bin/python3 -c "
+import h5py
+f = h5py.File('other.h5', 'a')
+f.move('$name', 'mine')
+del f['mine']"
+    done
+    run 0 run other.yaml
+    has out '6 of 6 points finished, 2 of them now'
 else
     echo "skipped: a user's group: no h5py here"
 fi

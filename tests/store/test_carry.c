@@ -74,7 +74,7 @@ static int carry(size_t n_rows, ss_error *error)
     size_t n = 0;
     const ss_table none = {.n_rows = N}; /* no settings of other versions */
     write_bytes(fresh, whole, whole_n);
-    int rc = ss_carry_check(results, &none, n_rows, &n, error);
+    int rc = ss_carry_check(results, &none, n_rows, false, &n, error);
     if (rc == 0) {
         hid_t file = H5Fopen(fresh, H5F_ACC_RDWR, H5P_DEFAULT);
         rc = ss_carry_copy(results, file, &none, error);
@@ -260,7 +260,7 @@ static void test_ours(void)
     ss_session session = {.n_settings = 1, .setting = name, .text = text}, *sessions = &session;
     const ss_table t = {.n_sessions = 1, .session = &sessions};
     size_t n = 1;
-    CU_ASSERT(ss_carry_check(results, &t, N, &n, &error) == 0 && n == 0);
+    CU_ASSERT(ss_carry_check(results, &t, N, false, &n, &error) == 0 && n == 0);
     CU_ASSERT_EQUAL(must_carry(), 1); /* nobody knows of the setting: a user's */
     end_carry();
 }
@@ -383,7 +383,7 @@ static const char add_script[] =
     "    f['raw/plain'] = np.arange(5)\n"
     "    f.create_dataset('raw/packed', data=np.arange(100.), compression='lzf')\n"
     "    f['lambda_max'].attrs['seen_by'] = 'me'\n"
-    "    f['status'].attrs['units'] = 'code'\n";
+    "    f['id'].attrs['flag_meanings'] = f['seed'].attrs['flag_meanings'] = f['status'].attrs['units'] = 'mine'\n";
 static const char check_script[] =
     "import sys, numpy as np, xarray as xr, h5py\n"
     "for engine in 'netcdf4', 'h5netcdf':\n"
@@ -395,7 +395,7 @@ static const char check_script[] =
     "            assert group or (d.lambda_max.dims == ('point',) and d.lambda_max.attrs['seen_by'] == 'me')\n"
     "with h5py.File(sys.argv[1]) as f:\n"
     "    assert list(f['raw/plain']) == list(range(5)) and f['raw/packed'][99] == 99\n"
-    "    assert f['status'].attrs['units'] == 'code' and 'units' in f['train_s'].attrs\n";
+    "    assert f['id'].attrs['flag_meanings'] == f['seed'].attrs['flag_meanings'] == f['status'].attrs['units'] == 'mine'\n";
 
 static int python(const char *script, const char *path, const char *engine)
 {
