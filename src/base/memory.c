@@ -8,6 +8,7 @@
 enum { ALIGN = 64 }; /* a cache line, and the widest vector register */
 
 static long allocations_left = -1;
+static size_t n_refused;
 
 void ss_alloc_fail_after(long n)
 {
@@ -27,10 +28,21 @@ static bool rounded_bytes(size_t n, size_t size, size_t *bytes)
 /* Raw memory of rounded_bytes; counts as one allocation for the fault switch. */
 static void *take(size_t n, size_t size, size_t *bytes)
 {
-    if (allocations_left == 0) return NULL;
+    void *p = NULL;
+    if (allocations_left != 0 && rounded_bytes(n, size, bytes)) p = aligned_alloc(ALIGN, *bytes);
     if (allocations_left > 0) allocations_left--;
-    if (!rounded_bytes(n, size, bytes)) return NULL;
-    return aligned_alloc(ALIGN, *bytes);
+    if (!p) ss_alloc_refused();
+    return p;
+}
+
+void ss_alloc_refused(void)
+{
+    n_refused++;
+}
+
+size_t ss_alloc_refusals(void)
+{
+    return n_refused;
 }
 
 void *ss_alloc(size_t n, size_t size)

@@ -158,11 +158,21 @@ static int import_columns(ss_part *part, ss_results_file *f, ss_error *error)
     return 0;
 }
 
+/* Where memory or descriptors ran out, nothing is known of the file. */
+static ss_state state_of(ss_part *part, ss_state state, size_t refusals)
+{
+    ss_error why = part->why;
+    if (ss_alloc_refusals() == refusals) return state;
+    ss_fail(&part->why, "%s (memory or descriptors ran out)", why.text);
+    return SS_UNREADABLE;
+}
+
 static ss_state read_here(ss_part *part, const char *path)
 {
+    size_t refusals = ss_alloc_refusals();
     ss_state state;
     ss_results_file *f = ss_results_file_open(part->entries.fd, path, &state, &part->why);
-    if (!f) return state;
+    if (!f) return state_of(part, state, refusals);
     part->n_rows = f->n;
     part->has_uuid = ss_id_pack(f->uuid, part->uuid) == 0;
     int rc = find_entries(part, f->place[SS_IN_ROOT], &part->why);
@@ -171,7 +181,7 @@ static ss_state read_here(ss_part *part, const char *path)
     if (rc == 0) rc = import_columns(part, f, &part->why);
     if (rc >= 0) rc = check_entries(part, f, &part->why);
     ss_results_file_close(f);
-    return rc ? SS_DAMAGED : SS_WHOLE;
+    return rc ? state_of(part, SS_DAMAGED, refusals) : SS_WHOLE;
 }
 
 static void read_there(void *ctx)

@@ -1,5 +1,6 @@
 /* test_custody.c - nothing is replaced that is not wholly held by what replaces it, and no value is believed that no entry vouches
  * for: what strangers did to the store, and what it did then. */
+#include "../../src/store/inspect.h"
 #include "fixture.h"
 
 static const char job[] = "model:\n  network: mlp\n  widths: [8]\ndata:\n  dataset: synthetic\ncurvature:\n"
@@ -199,10 +200,36 @@ static void test_nothing_to_do(void)
     remove_folder();
 }
 
+/* Where memory runs out a whole file is not called damaged: it would be put aside, with all that a user has added. */
+static void test_short_memory(void)
+{
+    ss_inspection in;
+    ss_error error;
+    int n_unreadable = 0;
+    double value = 77;
+    begin_sweep();
+    set_cell("train_s", H5T_NATIVE_DOUBLE, &value, 2); /* which cuts the seal off, so that all columns are read, */
+    value = NAN;
+    set_cell("train_s", H5T_NATIVE_DOUBLE, &value, 2); /* but a pending row's value is what it was */
+    for (long n = 0; n < 1000; n++) {
+        ss_alloc_fail_after(n);
+        int rc = ss_inspect(results, &in, &error);
+        ss_alloc_fail_after(-1);
+        bool good = in.file.state == SS_WHOLE && in.journal.state == SS_WHOLE;
+        n_unreadable += in.file.state == SS_UNREADABLE;
+        if (rc == 0) CU_ASSERT(good || in.file.state == SS_UNREADABLE || in.journal.state == SS_UNREADABLE);
+        ss_inspection_finish(&in);
+        if (rc == 0 && good) break;
+        CU_ASSERT(n < 999);
+    }
+    CU_ASSERT(n_unreadable > 20);
+    remove_folder();
+}
+
 static const ss_case cases[] = {
     {"a results file that is replaced under a run", test_replaced_under_a_run}, {"changed columns", test_changed_columns},
     {"columns beside a journal", test_columns_beside_a_journal}, {"two rows of one identity", test_equal_identities},
     {"a seal over hollow entries", test_hollow_entries}, {"a checkpoint of somebody else", test_checkpoint_of_somebody_else},
-    {"nothing to do", test_nothing_to_do},
+    {"nothing to do", test_nothing_to_do}, {"short memory", test_short_memory},
 };
 SS_SUITE("custody", cases)
