@@ -72,6 +72,22 @@ if have_mpirun; then
     unset OMPI_MCA_odls_base_sigkill_timeout
 fi
 
+# Nobody reads what the run says: its pipe is full.
+mkfifo pipe
+exec 3<>pipe
+timeout 1 dd if=/dev/zero of=pipe bs=65536 count=2 2>/dev/null
+for how in TERM HUP USR1; do
+    env --default-signal=HUP timeout -s KILL 60 "$program" run long.yaml -o full.h5 --progress plain >out 2>&3 3>&- &
+    pid=$!
+    wait_for_file full.h5
+    sleep 0.5
+    kill -s "$how" "$(pgrep -P "$pid" -x sharpsweep || echo "$pid")"
+    wait "$pid"
+    status=$?
+    check "a full pipe, $how: status $status, not 75" [ "$status" -eq 75 ]
+done
+exec 3>&-
+
 # Under nohup a lost terminal is nothing.
 : >err
 nohup "$program" run long.yaml -o stop0.h5 >out 2>err &
