@@ -31,18 +31,13 @@ static void *take(size_t n, size_t size, size_t *bytes)
     void *p = NULL;
     if (allocations_left != 0 && rounded_bytes(n, size, bytes)) p = aligned_alloc(ALIGN, *bytes);
     if (allocations_left > 0) allocations_left--;
-    if (!p) ss_alloc_refused();
+    n_refused += !p;
     return p;
 }
 
-void ss_alloc_refused(void)
+size_t ss_alloc_refused(size_t n)
 {
-    n_refused++;
-}
-
-size_t ss_alloc_refusals(void)
-{
-    return n_refused;
+    return n_refused += n;
 }
 
 void *ss_alloc(size_t n, size_t size)

@@ -16,7 +16,7 @@ static herr_t innermost(unsigned n, const H5E_error2_t *e, void *ctx)
 {
     (void)n;
     snprintf(ctx, 256, "%s", e->desc ? e->desc : "");
-    if (e->maj_num == H5E_RESOURCE) ss_alloc_refused();
+    if (e->maj_num == H5E_RESOURCE) ss_alloc_refused(1);
     return 0;
 }
 

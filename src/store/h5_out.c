@@ -26,7 +26,7 @@ static H5FD_t *sink_open(const char *name, unsigned flags, hid_t fapl, haddr_t m
     s->size = (haddr_t)st.st_size;
     s->fd = fcntl(from->fd, F_DUPFD_CLOEXEC, 0);
     if (s->fd >= 0) return &s->base;
-    ss_alloc_refused();           /* of descriptors */
+    ss_alloc_refused(1);          /* of descriptors */
     ss_free(s);
     return NULL;
 }

@@ -162,14 +162,14 @@ static int import_columns(ss_part *part, ss_results_file *f, ss_error *error)
 static ss_state state_of(ss_part *part, ss_state state, size_t refusals)
 {
     ss_error why = part->why;
-    if (ss_alloc_refusals() == refusals) return state;
+    if (ss_alloc_refused(0) == refusals) return state;
     ss_fail(&part->why, "%s (memory or descriptors ran out)", why.text);
     return SS_UNREADABLE;
 }
 
 static ss_state read_here(ss_part *part, const char *path)
 {
-    size_t refusals = ss_alloc_refusals();
+    size_t refusals = ss_alloc_refused(0);
     ss_state state;
     ss_results_file *f = ss_results_file_open(part->entries.fd, path, &state, &part->why);
     if (!f) return state_of(part, state, refusals);

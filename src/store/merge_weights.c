@@ -35,10 +35,18 @@ static int copy_file(const char *from, const char *to, ss_error *error)
 
 static int place(const char *from, const char *to, ss_error *error)
 {
-    struct stat st;
+    struct stat st, there;
+    char kept[SS_PATH_BYTES];
     if (lstat(from, &st)) return ss_fail(error, "%s: %s", from, strerror(errno));
     if (!S_ISREG(st.st_mode)) return ss_fail(error, "%s: is not a regular file; copy the weights that it leads to there", from);
-    if (lstat(to, &st) == 0 || link(from, to) == 0) return 0;
+    if (lstat(to, &there) == 0 && S_ISREG(there.st_mode) && ss_weights_are_ours(to)) return 0;
+    if (lstat(to, &there) == 0) {
+        if (!S_ISREG(there.st_mode)) return ss_fail(error, "%s: is in the way of weights; move it away", to);
+        if (ss_file_keep(to, kept, error)) return -1;
+        if (unlink(to) && errno != ENOENT) return ss_fail(error, "%s: %s", to, strerror(errno));
+        ss_log(SS_LOG_WARNING, "%s: is no weights file of sharpsweep, and is kept as %s", to, kept);
+    }
+    if (link(from, to) == 0) return 0;
     return copy_file(from, to, error); /* another file system, or one without links */
 }
 

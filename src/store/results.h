@@ -54,6 +54,8 @@ int ss_import(ss_results_file *f, ss_entries *out, ss_error *error);
 /* -1 and where, if the file's columns are not what the records of the table, which has as many rows, say. */
 int ss_import_compare(ss_results_file *f, const ss_table *t, ss_error *error);
 
+bool ss_weights_are_ours(const char *path); /* weights.c: does it say so? */
+
 /* place.c */
 /* A folder beside the results whose name ends so and that has a file `name`: weights or checkpoints that were not moved or
  * renamed along with their results. 0, -1: none. */

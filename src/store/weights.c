@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "h5.h"
+#include "results.h"
 #include "sharpsweep/store.h"
 
 static int write_tensor(hid_t file, const ss_tensor *t, ss_error *error)
@@ -33,21 +33,28 @@ done:
     return rc;
 }
 
+bool ss_weights_are_ours(const char *path)
+{
+    char *schema = NULL;
+    hid_t file = -1;
+    bool ours = ss_h5_begin(NULL) == 0 && ss_h5_open(path, &file, NULL) == 0 &&
+                ss_h5_get_text(file, "schema", &schema, NULL) == 0 && strcmp(schema, "sharpsweep weights") == 0;
+    ss_free(schema);
+    if (file >= 0) H5Fclose(file);
+    return ours;
+}
+
 /* Weights as we wrote them give way to those of the same point; anything else that has taken the name, or was added, is kept. */
 static int keep_strangers(const char *path, ss_error *error)
 {
-    char kept[SS_PATH_BYTES], *schema = NULL;
-    hid_t file = -1;
+    char kept[SS_PATH_BYTES];
     struct stat st;
     uint64_t n_bytes;
     if (lstat(path, &st) || !S_ISREG(st.st_mode)) return 0; /* a folder refuses to be replaced */
     int fd = ss_file_open(path, O_RDONLY, &n_bytes, NULL);
-    bool ours = fd >= 0 && ss_h5_check_seal(fd, n_bytes, NULL) == 1 && ss_h5_open(path, &file, NULL) == 0 &&
-                ss_h5_get_text(file, "schema", &schema, NULL) == 0 && strcmp(schema, "sharpsweep weights") == 0;
-    ss_free(schema);
-    if (file >= 0) H5Fclose(file);
+    bool as_written = fd >= 0 && ss_h5_check_seal(fd, n_bytes, NULL) == 1 && ss_weights_are_ours(path);
     if (fd >= 0) close(fd);
-    if (ours) return 0;
+    if (as_written) return 0;
     if (ss_file_keep(path, kept, error)) return -1;
     ss_log(SS_LOG_WARNING, "%s: is not as sharpsweep has written it, and is kept as %s", path, kept);
     return 0;

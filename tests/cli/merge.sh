@@ -45,6 +45,19 @@ run 0 merge new/all.h5 job.slice-4-of-4.h5 job.slice-1-of-4.h5 job.slice-2-of-4.
 results new/all.h5 >all
 same whole all
 check "weights came along" [ "$(ls new/all.weights | wc -l)" -eq 12 ]
+# What has taken a weights file's name and is none is kept, or is in the way.
+name=$(ls new/all.weights | head -1)
+mkdir kept.weights
+echo notes >"kept.weights/$name"
+run 0 merge kept.h5 new/all.h5
+has err "kept.weights/$name: is no weights file of sharpsweep, and is kept as "
+check "the notes are kept" grep -q notes kept.weights/*.kept-*
+same "new/all.weights/$name" "kept.weights/$name"
+rm "kept.weights/$name"
+mkfifo "kept.weights/$name"
+run 1 merge kept.h5 new/all.h5
+has err "kept.weights/$name: is in the way of weights; move it away; the results themselves are merged"
+rm -r kept.*
 if command -v h5diff >/dev/null 2>&1; then check "curves and eigenvalues too" h5diff whole.h5 all.h5 /history; fi
 check "attempts are counted once" [ "$(column all.h5 attempts | sort -u)" = 1 ]
 run 0 run job.yaml -o all.h5
