@@ -263,6 +263,29 @@ del f['mine']"
     done
     run 0 run other.yaml
     has out '6 of 6 points finished, 2 of them now'
+    # What he adds while a first run goes on stays, too; it is added again where the run has just put a new file in place.
+    small_job late.yaml 4000 '[0.05, 0.1, 0.2]' 4
+    "$program" run late.yaml -o late.h5 --progress plain >out 2>err &
+    pid=$!
+    wait_for_file late.h5
+    /usr/bin/python3 - <<'END' || fail "h5py cannot add to late.h5"
+import h5py, os
+while True:
+    with h5py.File('late.h5', 'a') as f:
+        f.attrs['note'] = 'hi'
+        number = os.fstat(f.id.get_vfd_handle()).st_ino
+    if os.stat('late.h5').st_ino == number:
+        break
+END
+    check "the run still went on" kill -0 "$pid"
+    wait "$pid"
+    status=$?
+    check "a run whose file was added to: status $status" [ "$status" -eq 0 ]
+    lacks err 'is kept as'
+    check "the note is there" /usr/bin/python3 -c "
+import h5py
+f = h5py.File('late.h5')
+assert f.attrs['note'] == 'hi' and len(f['id']) == 24"
 else
     echo "skipped: a user's group: no h5py here"
 fi
