@@ -152,7 +152,7 @@ done
 cat >long.yaml <<END
 model: {network: mlp, widths: [16]}
 data: {dataset: synthetic, synthetic_train: 256, synthetic_test: 64}
-training: {max_epochs: 15000, target_train_accuracy: 0}
+training: {max_epochs: 60000, target_train_accuracy: 0}
 curvature: {curvature_examples: 128}
 sweep: {seeds: 2, save_weights: true, checkpoint_interval_s: 0.02}
 grid: {learning_rate: [0.05, 0.1]}
