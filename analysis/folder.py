@@ -6,16 +6,21 @@ import shutil
 import tempfile
 import time
 
-MADE_BY = 'sharpsweep report'         # stands in every picture and page
+MADE_BY = 'sharpsweep report'
 NAMES = re.compile(r'((F[1-5](-[0-9]+)?|gap)\.(png|pdf)|verdicts\.txt|report\.html)')
-SAID = b'lambda_max and the generalisation gap, Kendall tau'     # stands in every verdicts.txt
+# What a report's file begins with, and what stands in it.
+SIGNS = {'.png': (b'\x89PNG', b'Software\0' + MADE_BY.encode()), '.pdf': (b'%PDF', f'/Creator ({MADE_BY})'.encode()),
+         '.html': (b'<!doctype html>', f'<title>{MADE_BY}</title>'.encode()),
+         '.txt': (b'', b'lambda_max and the generalisation gap, Kendall tau')}
 
 
 def is_ours(path):
     if os.path.islink(path) or not os.path.isfile(path):
         return False
+    begins, holds = SIGNS[os.path.splitext(path)[1]]
     with open(path, 'rb') as file:
-        return (SAID if path.endswith('.txt') else MADE_BY.encode()) in file.read()
+        data = file.read()
+    return data.startswith(begins) and holds in data
 
 
 def keep(path):
@@ -65,12 +70,17 @@ class Folder:
 
     def publish(self):
         """A report of other files may have drawn more: what it left would pass for this one's."""
-        for name in sorted(os.listdir(self.path)):
-            path = os.path.join(self.path, name)
-            if NAMES.fullmatch(name) and not is_ours(path):
-                self.kept.append((path, keep(path)))
-        for name in sorted(os.listdir(self.path)):
-            if NAMES.fullmatch(name) and not os.path.exists(os.path.join(self.draft, name)):
-                os.remove(os.path.join(self.path, name))
-        for name in os.listdir(self.draft):
+        new, old = os.listdir(self.draft), [name for name in os.listdir(self.path) if NAMES.fullmatch(name)]
+        try:
+            for path in (os.path.join(self.path, name) for name in sorted(old)):
+                if not is_ours(path):
+                    self.kept.append((path, keep(path)))
+        except OSError:
+            for path, kept in self.kept:
+                os.rename(kept, path)
+            raise
+        for name in new:
             os.replace(os.path.join(self.draft, name), os.path.join(self.path, name))
+        for path in (os.path.join(self.path, name) for name in old if name not in new):
+            if os.path.lexists(path):
+                os.remove(path)
