@@ -185,7 +185,7 @@ static void child_writer(int out, size_t round)
 
 static void test_killed_writers(void)
 {
-    enum { ROUNDS = 24 };
+    enum { ROUNDS = 40 };
     bool kept[12] = {false};
     ss_stream random = ss_stream_make(7, SS_FOR_TEST, (uint64_t)getpid(), 0);
     make_folder();
@@ -277,7 +277,7 @@ static void test_two_writers(void)
 static void test_full_disk(void)
 {
     int n_fine = 0, n_file_full = 0;
-    for (size_t limit = 6000; limit < 400000; limit = limit * 3 / 2) {
+    for (size_t limit = 6000; limit < 400000; limit = limit * 5 / 4) {
         fixture f;
         ss_error error;
         int status;
