@@ -39,8 +39,8 @@ typedef enum ss_command { SS_TO_RUN, SS_TO_READ, SS_TO_MERGE, SS_TO_REPAIR, SS_N
 ss_use ss_policy(const ss_inspection *in, ss_command command, ss_error *error);
 bool ss_journal_lacks(const ss_inspection *in); /* the file holds what the journal does not */
 /* What a command that writes makes anew of all that was loaded. */
-bool ss_journal_goes(const ss_inspection *in);
-bool ss_file_goes(const ss_inspection *in, ss_command command);
+bool ss_journal_is_stale(const ss_inspection *in);
+bool ss_file_is_stale(const ss_inspection *in, ss_command command);
 /* Makes in->table of what the policy lets the command use, with a warning where a part that is there is left out; -1: refused.
  * With SS_USE_NOTHING the table is empty. say: repair's lines about what cannot be used. */
 int ss_load(ss_inspection *in, ss_command command, void (*say)(void *ctx, const char *line), void *ctx, ss_error *error);

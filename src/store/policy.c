@@ -87,12 +87,12 @@ bool ss_journal_lacks(const ss_inspection *in)
     return in->use == SS_USE_FILE || (in->use == SS_USE_BOTH && (in->from_file.n_new || in->from_file.n_new_sessions));
 }
 
-bool ss_journal_goes(const ss_inspection *in)
+bool ss_journal_is_stale(const ss_inspection *in)
 {
     return in->journal.state != SS_WHOLE || ss_journal_lacks(in);
 }
 
-bool ss_file_goes(const ss_inspection *in, ss_command command)
+bool ss_file_is_stale(const ss_inspection *in, ss_command command)
 {
     return in->file.state != SS_WHOLE || !in->file_is_current || (command == SS_TO_REPAIR && in->file.earlier);
 }

@@ -145,8 +145,8 @@ static int find_rows(ss_store *s, ss_error *error)
 static int write_opening(ss_store *s, const ss_provenance *p, ss_error *error)
 {
     size_t folders = ss_folder_missing(s->path);
-    bool anew = ss_journal_goes(&s->in);
-    s->stale = ss_file_goes(&s->in, SS_TO_RUN) || n_new_rows(s) > 0;
+    bool anew = ss_journal_is_stale(&s->in);
+    s->stale = ss_file_is_stale(&s->in, SS_TO_RUN) || n_new_rows(s) > 0;
     s->table = s->in.table;
     s->in.table = NULL;
     int rc = ss_folder_make(s->path, error);

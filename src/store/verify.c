@@ -117,10 +117,10 @@ static int repair(verification *v, ss_error *error)
                        "and run the job again, which then begins anew, or write to another file (-o)", v->in.path,
                        v->in.journal_path);
     if (ss_results_target_check(&target, &v->in, v->in.table->n_rows, error)) return -1;
-    bool stale = ss_file_goes(&v->in, SS_TO_REPAIR);
+    bool stale = ss_file_is_stale(&v->in, SS_TO_REPAIR);
     ss_results_head head = {.journal_bytes = v->in.journal.entries.end};
     memcpy(head.uuid, j->uuid, sizeof head.uuid);
-    if (ss_journal_goes(&v->in)) {
+    if (ss_journal_is_stale(&v->in)) {
         ss_journal *new = ss_journal_create(v->in.journal_path, j->has_uuid ? j->uuid : f->has_uuid ? f->uuid : NULL, error);
         int rc = new ? ss_table_settle(v->in.table, new, true, error) : -1;
         if (rc == 0) rc = ss_results_put(&target, new, &v->in, v->journal != NULL, v->in.table, stale, v->say, v->ctx, error);
