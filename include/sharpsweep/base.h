@@ -94,7 +94,7 @@ void *ss_realloc(void *old, size_t old_n, size_t new_n, size_t size); /* content
 char *ss_strdup(const char *text);
 void ss_free(void *p);                       /* NULL is fine */
 void ss_alloc_fail_after(long n);            /* tests: the n-th allocation from now (0 = next) and all later fail; < 0: off */
-size_t ss_alloc_refused(size_t n); /* how often memory was not to be had, with n more times that a library was refused */
+size_t ss_alloc_refused(size_t n);           /* counts n failed allocations of a library; returns all that failed so far */
 
 /* A bump allocator for buffers that live and die together. With base == NULL it only measures: run the same layout
  * function once over a measuring arena, ss_arena_init with its `used`, and again for the real pointers. */

@@ -271,7 +271,7 @@ static herr_t visit_attribute(hid_t at, const char *name, const H5A_info_t *info
 
 static herr_t visit_link(hid_t group, const char *name, const H5L_info_t *info, void *ctx);
 
-/* A user's; or a group of ours that only he has used. */
+/* Does the new file lack it? A user's object, or a group of ours that this sweep does not write. */
 static bool is_lacking(const thing *o)
 {
     return !o->ours || (H5Iget_type(o->id) == H5I_GROUP && o->path[0] && H5Lexists(o->w->file, o->path, H5P_DEFAULT) <= 0);

@@ -229,7 +229,7 @@ touch -d '1 hour' idle.h5.stop
 run 75 run idle.yaml
 check "a file with a text stops a run too" [ ! -e idle.h5.stop ]
 
-# A user's own in a group that the program has, too, but not in this sweep.
+# A user adds a variable to a group of the program's that this sweep does not have.
 if /usr/bin/python3 -c 'import h5py' 2>/dev/null; then
     small_job other.yaml 3 '[0.05, 0.1]' 1
     /usr/bin/python3 - <<'END' || fail "h5py cannot add to other.h5"
@@ -244,7 +244,7 @@ END
 import h5py
 f = h5py.File('other.h5')
 assert list(f['spectrum/mine']) == [1, 2, 3] and f['spectrum'].attrs['who'] == 'me' and len(f['id']) == 4"
-    # Nor is his variable of a name that the program has for others taken for its own.
+    # A user's variable has the name of a column that this sweep does not have.
     for name in trace measure_hvp_count; do
         /usr/bin/python3 -c "
 import h5py
@@ -263,7 +263,7 @@ del f['mine']"
     done
     run 0 run other.yaml
     has out '6 of 6 points finished, 2 of them now'
-    # What he adds while a first run goes on stays, too; it is added again where the run has just put a new file in place.
+    # A user adds something while the first run goes on; again, where the run has just put a new file in place.
     small_job late.yaml 4000 '[0.05, 0.1, 0.2]' 4
     "$program" run late.yaml -o late.h5 --progress plain >out 2>err &
     pid=$!
