@@ -33,7 +33,7 @@ done:
     return rc;
 }
 
-bool ss_weights_are_ours(const char *path)
+static bool says_so(const char *path)
 {
     char *schema = NULL;
     hid_t file = -1;
@@ -42,6 +42,20 @@ bool ss_weights_are_ours(const char *path)
     ss_free(schema);
     if (file >= 0) H5Fclose(file);
     return ours;
+}
+
+static void ask_there(void *ctx)
+{
+    says_so(*(const char **)ctx);
+}
+
+bool ss_weights_are_ours(const char *path)
+{
+    uint64_t n_bytes = 0;
+    int fd = ss_file_open(path, O_RDONLY, &n_bytes, NULL);
+    if (fd < 0) return false;
+    close(fd);
+    return ss_h5_survives(path, n_bytes, ask_there, &path, NULL) == 0 && says_so(path);
 }
 
 /* Weights as we wrote them give way to those of the same point; anything else that has taken the name, or was added, is kept. */
